@@ -1,0 +1,62 @@
+# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else. Nothing needs root.
+#   make run PYTHON=python3.12      another interpreter
+#   make test JOBS=2                so many tests at once
+
+PYTHON ?= python3
+CONFIG ?= etc/commscaffoldd.toml
+JOBS ?= auto
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps: each is newer than pyproject.toml while what it stands for is installed. Both install in place (-e), so a
+# change of the source needs no new installation.
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+CHECKED := commscaffoldd plugins tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format clean
+
+help: ## list what can be made
+	@echo "make TARGET, with TARGET one of:"
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+
+run: $(RUN_STAMP) ## install into .venv and start the daemon in the foreground, with the example plugins
+	@echo "Starting with $(CONFIG); Ctrl-C stops it. From another terminal:"
+	@echo "    $(BIN)/commscaffoldd routes"
+	@echo "    $(BIN)/commscaffoldd call 127.0.0.1:9000 1 hello"
+	@exec $(BIN)/commscaffoldd start --foreground --config $(CONFIG)
+
+test: lint ## install into .venv, check style and types, run all tests
+	$(BIN)/pytest -n $(JOBS)
+
+lint: $(DEV_STAMP) ## check style and types
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy $(CHECKED)
+
+format: $(DEV_STAMP) ## put the source into the form that lint asks for
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+clean: ## remove everything that these targets have made, .venv too
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(PYTHON) -c '' 2>/dev/null || { echo "make: $(PYTHON) cannot be run; name another: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+	    "make: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; \
+	    exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
+	    "make: $(PYTHON) has no venv module; Debian and Ubuntu have it in the package python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(RUN_STAMP) $@

@@ -1,0 +1,11 @@
+"""commscaffoldd: a standalone daemon that serves custom binary protocols over TCP.
+
+What a plugin needs is imported from here: `from commscaffoldd import handler, hookimpl`.
+"""
+
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.request import Request
+from commscaffoldd.plugin.api import handler, hookimpl
+from commscaffoldd.version import __version__
+
+__all__ = ["Connection", "Request", "__version__", "handler", "hookimpl"]

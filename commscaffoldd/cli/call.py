@@ -1,0 +1,131 @@
+"""`commscaffoldd call`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from commscaffoldd.cli.body import hex_dump, read_body
+from commscaffoldd.cli.examples import examples
+from commscaffoldd.cli.failure import Failure, describe
+from commscaffoldd.cli.options import config_option
+from commscaffoldd.cli.parameters import to_address, to_message_id
+from commscaffoldd.cli.speech import layout_for
+from commscaffoldd.client import Client, ClientError, Frame
+from commscaffoldd.core.address import Address
+from commscaffoldd.core.layout import PRESETS, Layout
+
+
+@click.command(
+    epilog=examples(
+        "commscaffoldd call 127.0.0.1:9000 1 hello",
+        "commscaffoldd call 127.0.0.1:9000 1 @picture.png > reply.png",
+        "commscaffoldd call 127.0.0.1:9001 5 --layout compact --hex '48 45 4c 4c 4f' -v",
+    )
+)
+@click.argument("address", callback=to_address)
+@click.argument("message_id", callback=to_message_id, metavar="ID")
+@click.argument("body", default="")
+@config_option
+@click.option(
+    "--layout",
+    "layout_name",
+    metavar="NAME",
+    shell_complete=lambda _context, _parameter, begun: [name for name in PRESETS if name.startswith(begun)],
+    help=f"The header layout: {', '.join(PRESETS)}, or a custom one of the configuration. By default that "
+    "of the configured listener with this address, else standard.",
+)
+@click.option("--hex", "in_hex", is_flag=True, help="BODY is given in hex; the reply is shown as a hex dump.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.001, max=86400),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For connecting, and again for message and reply.",
+)
+@click.option("--no-reply", is_flag=True, help="Only send; do not wait for a reply.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the header of each frame on stderr.")
+def call(
+    address: Address,
+    message_id: int,
+    body: str,
+    *,
+    config_file: str | None,
+    layout_name: str | None,
+    in_hex: bool,
+    timeout: float,
+    no_reply: bool,
+    verbose: bool,
+) -> None:
+    """Send one message and print its reply's body.
+
+    ADDRESS is host:port, [IPv6]:port or unix:/path; ID the message ID, 0 for a heartbeat. BODY is text, `-`
+    for standard input or `@file` for a file's content; the last two are taken as they are with --hex, too.
+    The reply is printed as it came, with a newline after it only on a terminal. An error reply goes to
+    stderr, and the exit code is 1.
+
+    On layouts without a sequence, the reply is the first frame with the same ID; on those without an
+    ID, the first frame, and ID is not sent.
+    """
+    layout = layout_for(address, layout_name, config_file)
+    content = _hex_bytes(body) if in_hex and not body.startswith(("-", "@")) else read_body(body)
+    try:
+        layout.check_fits(message_id, len(content))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    with _connect(address, layout, timeout, TracingClient if verbose else Client) as client:
+        try:
+            if no_reply:
+                client.send(message_id, content)
+                return
+            reply = client.call(message_id, content)
+        except (ClientError, TimeoutError) as error:
+            raise Failure([f"{address}: {error}"]) from None
+    _print(reply, in_hex=in_hex)
+
+
+class TracingClient(Client):
+    """A client that shows the header of every frame on stderr."""
+
+    def send(self, message_id: int, body: bytes = b"", sequence: int | None = None) -> int:
+        """Send, then show what was sent."""
+        used = super().send(message_id, body, sequence)
+        self._show(">", Frame(message_id, used, body))
+        return used
+
+    def receive(self, timeout: float | None = None) -> Frame:
+        """Receive, and show it."""
+        frame = super().receive(timeout)
+        self._show("<", frame)
+        return frame
+
+    def _show(self, direction: str, frame: Frame) -> None:
+        header = self.layout.encode(*frame)[: self.layout.header_size]
+        parts = [f"id {frame.id}"] if self.layout.has_id else []
+        parts += [f"sequence {frame.sequence}"] if self.layout.has_sequence else []
+        click.echo(f"{direction} {', '.join([*parts, f'body {len(frame.body)} bytes'])}: {header.hex(' ')}", err=True)
+
+
+def _connect(address: Address, layout: Layout, timeout: float, client: type[Client]) -> Client:
+    try:
+        return client(address, layout, timeout)
+    except TimeoutError:
+        raise Failure([f"cannot connect to {address} within {timeout:g} seconds"]) from None
+    except OSError as error:
+        raise Failure([f"cannot connect to {address}: {describe(error)}"]) from None
+
+
+def _hex_bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise click.BadParameter(f"not hex: {error}", param_hint="BODY") from None
+
+
+def _print(reply: bytes, *, in_hex: bool) -> None:
+    if in_hex:
+        click.echo(hex_dump(reply), nl=False)
+        return
+    click.echo(reply, nl=sys.stdout.isatty())

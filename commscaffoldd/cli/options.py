@@ -1,0 +1,27 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+config_option: Final = click.option(
+    "--config",
+    "-c",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(),
+    help="The configuration. By default $COMMSCAFFOLDD_CONFIG, ./etc/commscaffoldd.toml or "
+    "/etc/commscaffoldd/commscaffoldd.toml, the first that is there.",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+stop_options: Final = (
+    click.option("--now", is_flag=True, help="Do not wait for messages under way; close connections at once."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, max=86400),
+        metavar="SECONDS",
+        help="Stop gracefully for at most so long, then at once. By default [daemon] stop_timeout.",
+    ),
+)

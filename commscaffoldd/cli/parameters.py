@@ -1,0 +1,30 @@
+"""Kinds of arguments that click does not know, as callbacks of its arguments."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from commscaffoldd.core.address import Address
+
+_LARGEST_ID: Final = (1 << 64) - 1
+
+
+def to_address(_context: click.Context, _parameter: click.Parameter, value: str) -> Address:
+    """`host:port`, `[v6]:port`, `unix:/path`; anything else is a usage error."""
+    try:
+        return Address.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def to_message_id(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
+    """A message ID, decimal or as 0x2a; anything else is a usage error."""
+    try:
+        number = int(value, 16 if value.lower().startswith("0x") else 10)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= _LARGEST_ID:
+        raise click.BadParameter(f"{value!r} is not a message ID; allowed: a number from 0 on, also as 0x2a")
+    return number

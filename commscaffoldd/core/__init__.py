@@ -1,0 +1,1 @@
+"""Engine, framing, connections, reactor, business pool, sender, recycler, heartbeat, flood, accept."""

@@ -1,0 +1,219 @@
+"""Accepting: which worker accepts when, and what happens when it cannot.
+
+Three ways, per listener:
+- `exclusive`: all workers watch the listener with EPOLLEXCLUSIVE (epoll_ctl(2)); the kernel wakes one.
+- `reuseport`: each worker has a socket of its own; the kernel spreads the clients.
+- `mutex`: the accept mutex: who holds it watches the listeners during one wait; the others ask again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import select
+import socket
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 64  # connections accepted from one listener in one turn: the others' messages wait meanwhile
+BACK_OFF: Final = 0.1  # seconds without accepting when descriptors or memory have run out
+MUTEX_DELAY: Final = 0.1  # seconds until a worker asks again for the accept mutex
+NEAR_LIMIT: Final = 8  # a worker with less than 1/8 of its connections left leaves accepting to others
+
+# accept(2), "Error handling": the client has gone before it was accepted, or a firewall forbids it. What is not in
+# here takes nothing from the listener's queue, so trying again at once would not end.
+_CLIENT_GONE: Final = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EINTR,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENONET,
+        errno.ENOPROTOOPT,
+        errno.EPERM,
+        errno.EPROTO,
+    }
+)
+
+
+class Listener(Struct, eq=False):
+    """A listening socket, what its clients speak, and how accepting is shared between workers."""
+
+    socket: socket.socket
+    endpoint: Endpoint
+    mode: Literal["mutex", "exclusive", "reuseport"]
+
+
+class AcceptMutex:
+    """The accept mutex: flock(2) on a file that each worker opens for itself.
+
+    The kernel lets go of it when its holder dies, however that happens. (A descriptor inherited by fork would be
+    the same lock in all workers, and exclude nobody.)
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the lock file. Raises OSError. Call it after the fork."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.held = False
+
+    def try_acquire(self) -> bool:
+        """Take it if nobody else holds it; never waits."""
+        if not self.held:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            self.held = True
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self.held:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            self.held = False
+
+    def close(self) -> None:
+        """Let go of it for good."""
+        os.close(self._fd)
+
+
+class Acceptor:
+    """Watches the listeners when this worker may accept, and accepts. The reactor's thread only."""
+
+    def __init__(
+        self,
+        listeners: list[Listener],
+        epoll: select.epoll,
+        mutex: AcceptMutex | None,
+        maximum: int,
+        counters: Counters,
+    ) -> None:
+        """An acceptor.
+
+        Args:
+            listeners: listening, non-blocking sockets.
+            epoll: where they are watched.
+            mutex: the accept mutex; needed if a listener's mode is `mutex`.
+            maximum: connections that this worker may have.
+            counters: the reactor's.
+        """
+        self._epoll = epoll
+        self._mutex = mutex
+        self._near = maximum / NEAR_LIMIT
+        self._counters = counters
+        self._by_fd = {listener.socket.fileno(): listener for listener in listeners}
+        self._watched: set[int] = set()
+        self._resume_at = 0.0  # monotonic: backing off until then
+        self._exhausted = False
+        self._ask_mutex_at = 0.0
+        self._one_at_a_time = False  # near the limit, and nobody else takes the mutex
+
+    @property
+    def accepting(self) -> bool:
+        """Whether any listener is watched now."""
+        return bool(self._watched)
+
+    def prepare(self, room: int, now: float) -> float:
+        """Before a wait: watch the listeners that this worker may accept from now.
+
+        Args:
+            room: connections that may still be opened.
+            now: monotonic time.
+
+        Returns:
+            Seconds after which the wait must end so that this is asked again.
+        """
+        if room <= 0 or not self._by_fd:
+            self._watch(set())
+            return float("inf")
+        if now < self._resume_at:
+            self._watch(set())
+            return self._resume_at - now
+        wanted = {fd for fd, listener in self._by_fd.items() if listener.mode != "mutex"}
+        wait = float("inf")
+        if len(wanted) < len(self._by_fd):
+            if self._may_take_mutex(room, now):
+                wanted = set(self._by_fd)
+            else:
+                wait = MUTEX_DELAY
+        self._watch(wanted)
+        return wait
+
+    def accept(self, fd: int, room: int, now: float) -> list[tuple[socket.socket, object, Endpoint]]:
+        """Accept what waits at the listener with this descriptor: at most `room`, at most `BATCH`.
+
+        Returns:
+            Sockets, peers' addresses, and the listener's endpoint. Empty if `fd` is no listener.
+        """
+        listener = self._by_fd.get(fd)
+        accepted: list[tuple[socket.socket, object, Endpoint]] = []
+        if listener is None:
+            return accepted
+        limit = min(room, 1 if self._one_at_a_time and listener.mode == "mutex" else BATCH)
+        while len(accepted) < limit:
+            try:
+                client, peer = listener.socket.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno in _CLIENT_GONE:
+                    continue
+                self._back_off(error, now)
+                break
+            client.setblocking(False)
+            accepted.append((client, peer, listener.endpoint))
+        if accepted and self._exhausted and now >= self._resume_at:
+            self._exhausted = False
+            logger.info("accepting again")
+        return accepted
+
+    def settle(self) -> None:
+        """After accepting: let others have the accept mutex, before this turn's messages are handled."""
+        if self._mutex is not None:
+            self._mutex.release()
+
+    def stop(self) -> None:
+        """Accept no more, for good."""
+        self._watch(set())
+        self._by_fd = {}
+        self.settle()
+
+    def _may_take_mutex(self, room: int, now: float) -> bool:
+        assert self._mutex is not None, "a listener with accept = mutex, and no mutex"
+        self._one_at_a_time = room < self._near
+        if self._one_at_a_time:
+            # Others come first. If all are near their limit somebody must accept all the same: now and then.
+            if now < self._ask_mutex_at:
+                return False
+            self._ask_mutex_at = now + MUTEX_DELAY
+        return self._mutex.try_acquire()
+
+    def _watch(self, wanted: set[int]) -> None:
+        # An EPOLLEXCLUSIVE entry cannot be modified, so entries are added and removed.
+        for fd in self._watched - wanted:
+            self._epoll.unregister(fd)
+        for fd in wanted - self._watched:
+            exclusive = self._by_fd[fd].mode == "exclusive"
+            self._epoll.register(fd, select.EPOLLIN | (select.EPOLLEXCLUSIVE if exclusive else 0))
+        self._watched = wanted
+
+    def _back_off(self, error: OSError, now: float) -> None:
+        self._resume_at = now + BACK_OFF
+        self._counters.accept_failures += 1
+        if not self._exhausted:
+            self._exhausted = True
+            logger.error(
+                f"accepting pauses: {error.strerror}; it is tried every {BACK_OFF:g} s, "
+                "and this is not logged again until it works"
+            )

@@ -1,0 +1,91 @@
+"""A connection as plugins see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from commscaffoldd.core import reasons
+
+if TYPE_CHECKING:
+    from commscaffoldd.core.slot import Slot
+
+
+class Connection:
+    """A client's connection. It stays valid, and harmless, after the client has gone.
+
+    It knows its slot and the slot's generation at the time; once the connection is closed the slot's generation
+    differs, so nothing that is sent late can reach whoever has the slot now.
+
+    Attributes:
+        generation: the slot's generation that this connection is.
+        id: unique in the daemon's life: worker number, slot and generation, such as `3.17.2`.
+        peer: the peer's address, such as `192.0.2.7:51234`, or `unix:` for a unix socket.
+        listen: the configured address that it came in by.
+    """
+
+    __slots__ = ("_session", "_slot", "closing", "generation", "id", "listen", "peer")
+
+    def __init__(self, slot: Slot, generation: int, connection_id: str, peer: str, listen: str) -> None:
+        self._slot = slot
+        self.generation = generation
+        self._session: dict[str, Any] | None = None
+        self.closing = False  # a plugin has closed it: messages that still wait are not handled
+        self.id = connection_id
+        self.peer = peer
+        self.listen = listen
+
+    def __repr__(self) -> str:
+        """ID and peer, for logs."""
+        return f"<Connection {self.id} {self.peer}>"
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """A place for what a plugin wants to remember of this client: plain data, by name.
+
+        Messages of one connection are handled one after another, so their handlers need no lock for it;
+        `concurrent` handlers, and other connections' handlers, do.
+        """
+        if self._session is None:
+            self._session = {}
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is still there, as far as is known now."""
+        return self._slot.generation == self.generation and not self.closing
+
+    @property
+    def layout(self) -> str:
+        """The name of the header layout that the client speaks; empty once it has gone."""
+        endpoint = self._slot.endpoint
+        gone = endpoint is None or self._slot.generation != self.generation
+        return "" if gone or endpoint is None else endpoint.layout.name
+
+    def send(self, message_id: int, body: bytes) -> bool:
+        """Send a message that is no reply (a push). Any thread may call it, for any connection.
+
+        Returns:
+            `True` if it is on its way, `False` if the client has gone, or is being closed because it does
+            not read what it is sent.
+
+        Raises:
+            TypeError: the message ID is not an integer, or the body is not bytes-like.
+            ValueError: the message ID or the body does not fit the client's header layout.
+        """
+        return self._slot.push(self.generation, message_id, 0, body)
+
+    def close(self, reason: str = reasons.PLUGIN) -> None:
+        """Close the connection once what was sent before has left. Any thread may call it; twice is harmless.
+
+        Messages of this client that still wait are not handled any more.
+
+        Args:
+            reason: handed to `connection_closed`, and logged.
+
+        Raises:
+            TypeError: the reason is not a string.
+        """
+        if not isinstance(reason, str):
+            raise TypeError(f"a reason is a string, not {type(reason).__name__}")
+        self.closing = True
+        self._slot.close_from_plugin(self.generation, reason)

@@ -1,0 +1,117 @@
+"""The engine seam: everything that touches a client's socket is behind it, called with batches.
+
+The reactor polls, the sender and the reactor write, anybody may ask for a closing. Nothing above this interface
+sees a socket, or knows what kind of transport a message came by.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
+
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.framing import Frame
+from commscaffoldd.core.slot import Slot
+
+VARIABLE: Final = "COMMSCAFFOLDD_ENGINE"
+
+
+Closed: TypeAlias = tuple[Slot, Connection, str, str]
+"""A connection that has ended, the slot it had, the reason, and a detail for the log."""
+
+
+class Batch(Struct, eq=False):
+    """All that happened by one wait. To be taken in this order.
+
+    Attributes:
+        opened: slots with a new connection.
+        arrived: slots, their connections, and the frames cut from what they sent, in order; a slot at most once.
+        closed: connections that have ended.
+        now: monotonic time of the wait's end.
+    """
+
+    opened: list[Slot] = field(default_factory=list)
+    arrived: list[tuple[Slot, Connection, list[Frame]]] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    now: float = 0.0
+
+
+class Engine(Protocol):
+    """What an engine does.
+
+    Attributes:
+        name: `python` or `native`, as `status` shows it.
+        send_buffer: bytes waiting for one client above which it is neither read from nor handled.
+        counters: the engine's own, written by the reactor's thread.
+    """
+
+    name: str
+    send_buffer: int
+    counters: Counters
+
+    def poll(self, timeout: float, budget: int) -> Batch:
+        """Wait for events, at most `timeout` seconds; accept, read, cut; send where sockets have become writable.
+
+        Reading stops once `budget` messages have been cut: at most one read's worth more comes out. With a
+        budget of 0 or less, connections that have something to read are paused. The reactor's thread.
+        """
+
+    def write(self, slots: Iterable[Slot], counters: Counters) -> None:
+        """Encode and send what waits in the slots' outboxes, as far as the sockets take it.
+
+        What they do not take stays, and leaves by `poll`. The sender's thread and the reactor's.
+        """
+
+    def wake(self) -> None:
+        """Let `poll` return soon. Any thread."""
+
+    def close(self, slot: Slot, reason: str, detail: str = "") -> None:
+        """Close at once. The reactor's thread."""
+
+    def drain(self, slot: Slot, reason: str, detail: str = "") -> None:
+        """Read no more; close when all is handled and sent, or after `slow_reader_timeout`. The reactor's thread."""
+
+    def close_soon(self, slot: Slot, generation: int, reason: str, *, drain: bool) -> None:
+        """`close` or `drain`, from any thread; nothing happens if the generation has gone meanwhile."""
+
+    def check_drained(self, slot: Slot) -> None:
+        """A draining slot may be done: have the reactor look. Any thread."""
+
+    def resume_soon(self, slot: Slot) -> None:
+        """Read from a paused connection again. Any thread; if the cause remains, it is paused again."""
+
+    def resume_all(self) -> None:
+        """Read from all paused connections again. The reactor's thread."""
+
+    def stop_accepting(self) -> None:
+        """Accept no more, for good. The reactor's thread."""
+
+    def open_slots(self) -> Sequence[Slot]:
+        """A snapshot of the slots with a connection. Any thread."""
+
+    def gauges(self) -> dict[str, int]:
+        """Numbers of the moment, by their names in `counters.GAUGES`. The reactor's thread."""
+
+    def close_all(self) -> list[Closed]:
+        """Close all connections that are left; give those that no batch has told of yet. The reactor's thread."""
+
+    def shut(self) -> None:
+        """Give the engine's own descriptors back. The reactor's thread, once no other uses the engine any more."""
+
+
+def wanted_engine() -> str:
+    """The engine that `COMMSCAFFOLDD_ENGINE` asks for: `python`, `native` or `auto`.
+
+    Raises:
+        ValueError: it asks for something else, or for an engine that is not there.
+    """
+    wanted = os.environ.get(VARIABLE, "auto")
+    if wanted not in {"python", "native", "auto"}:
+        raise ValueError(f"{VARIABLE} is {wanted!r}; allowed: python, native, auto")
+    if wanted == "native":
+        raise ValueError(f"{VARIABLE} is 'native', but this installation has no native engine; allowed: python, auto")
+    return "python"

@@ -1,0 +1,246 @@
+"""What every engine does in the same way: closing, draining, pausing, deadlines, and what other threads ask for.
+
+An engine proper adds what differs: waiting, accepting, reading, cutting, encoding, sending.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from commscaffoldd.core import reasons
+from commscaffoldd.core.connection_pool import ConnectionPool
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.deadlines import Deadlines
+from commscaffoldd.core.engine import Closed
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.slot import Ready, Slot, State
+
+LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
+GONE: Final = select.EPOLLHUP | select.EPOLLERR
+
+
+class EngineBase(ABC):
+    """The half of an engine that knows no transport; see `engine.Engine` for what each method promises."""
+
+    def __init__(
+        self,
+        frame: FrameSettings,
+        connections: ConnectionSettings,
+        *,
+        per_connection: int,
+        flush_soon: Callable[[Slot], None],
+        unpark: Callable[[Ready], None],
+    ) -> None:
+        """The common half.
+
+        Args:
+            frame: limits of a frame.
+            connections: limits of connections.
+            per_connection: messages waiting of one connection above which it is paused.
+            flush_soon: hands a slot to the sender.
+            unpark: is given a slot's parked work when it may be handled again.
+        """
+        self._frame = frame
+        self._per_connection = per_connection
+        self._unpark = unpark
+        self.flush_soon = flush_soon
+        self.send_buffer = connections.send_buffer
+        self.counters = Counters()
+        self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self)
+        self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
+        self._closed: list[Closed] = []
+        self._paused: set[Slot] = set()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # What other threads ask for; appending, adding and popping are atomic. Taken by the reactor in `poll`.
+        self._woken = False
+        self._asked_close: deque[tuple[Slot, int, str, bool]] = deque()
+        self._asked_resume: set[Slot] = set()
+        self._asked_drained: set[Slot] = set()
+
+    # -- what an engine proper does ------------------------------------------------------------------------
+
+    @abstractmethod
+    def open_slots(self) -> Sequence[Slot]:
+        """See `Engine.open_slots`."""
+
+    @abstractmethod
+    def _arm(self, slot: Slot) -> None:
+        """Watch the socket for what the slot's state asks for. Called with the slot's lock held."""
+
+    @abstractmethod
+    def _close_socket(self, slot: Slot) -> None:
+        """Close the slot's socket and forget what waits for it. Called with the slot's lock held."""
+
+    @abstractmethod
+    def _end_stream(self, slot: Slot, farewell: bytes) -> None:
+        """Send these last bytes, as far as they go, and shut our side. Called with the slot's lock held."""
+
+    @abstractmethod
+    def _buffered(self, slot: Slot) -> int:
+        """Bytes of an incomplete frame that are kept for the slot."""
+
+    # -- the reactor's thread ------------------------------------------------------------------------------
+
+    def close(self, slot: Slot, reason: str, detail: str = "") -> None:
+        """See `Engine.close`."""
+        connection = slot.connection
+        if connection is None:  # closed already
+            return
+        with slot.lock:
+            slot.generation += 1  # from here on nothing can be queued for this connection
+            slot.outbox, slot.unsent, slot.over_since = [], 0, 0.0
+            parked, slot.parked = slot.parked, []
+            self._close_socket(slot)
+        self._paused.discard(slot)
+        self._deadlines.forget(slot)
+        slot.connection = None
+        self.counters.closed += 1
+        if (counter := reasons.COUNTED_AS.get(reason)) is not None:
+            setattr(self.counters, counter, getattr(self.counters, counter) + 1)
+        self._closed.append((slot, connection, reason, detail))
+        self.pool.give_back(slot, time.monotonic())
+        for work in parked:
+            self._unpark(work)
+
+    def drain(self, slot: Slot, reason: str, detail: str = "") -> None:
+        """See `Engine.drain`."""
+        if slot.state is not State.OPEN:
+            return
+        slot.end_reason, slot.end_detail = reason, detail
+        self._deadlines.begin_end(slot, time.monotonic(), self._deadlines.slow_reader_timeout)
+        with slot.lock:
+            slot.state = State.DRAINING
+            self._arm(slot)
+        self._paused.discard(slot)
+        self._finish_drained(slot)
+
+    def resume_all(self) -> None:
+        """See `Engine.resume_all`."""
+        for slot in tuple(self._paused):
+            self._resume(slot)
+
+    def close_all(self) -> list[Closed]:
+        """See `Engine.close_all`."""
+        for slot in self.open_slots():
+            self.close(slot, slot.end_reason or reasons.STOPPING, slot.end_detail)
+        closed, self._closed = self._closed, []
+        return closed
+
+    # -- any thread ----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """See `Engine.wake`."""
+        if not self._woken:  # one wake-up is enough until the reactor has looked
+            self._woken = True
+            os.eventfd_write(self._wake_fd, 1)
+
+    def close_soon(self, slot: Slot, generation: int, reason: str, *, drain: bool) -> None:
+        """See `Engine.close_soon`."""
+        if slot.asked_to_end == generation or slot.generation != generation:
+            return
+        slot.asked_to_end = generation
+        self._asked_close.append((slot, generation, reason, drain))
+        self.wake()
+
+    def check_drained(self, slot: Slot) -> None:
+        """See `Engine.check_drained`."""
+        self._asked_drained.add(slot)
+        self.wake()
+
+    def resume_soon(self, slot: Slot) -> None:
+        """See `Engine.resume_soon`."""
+        self._asked_resume.add(slot)
+        self.wake()
+
+    def watch_slow(self, slot: Slot) -> None:
+        """See `slot.Outlet.watch_slow`."""
+        self._deadlines.watch_slow(slot)
+
+    # -- pausing: the reactor's thread ---------------------------------------------------------------------
+
+    def _must_wait(self, slot: Slot) -> bool:
+        return slot.unsent > self.send_buffer or slot.waiting > self._per_connection
+
+    def _pause(self, slot: Slot, mask: int, budget: int) -> None:
+        if mask & GONE:
+            self.close(slot, reasons.PEER_RESET)
+            return
+        with slot.lock:
+            slot.paused = True
+            self._arm(slot)
+        self._paused.add(slot)
+        # Whoever removes the cause looks at `paused` after that; it may have looked before it was set here.
+        if budget > 0 and not self._must_wait(slot):
+            self._resume(slot)
+
+    def _resume(self, slot: Slot) -> None:
+        self._paused.discard(slot)
+        if slot.paused and slot.connection is not None:
+            # It was not silent, and not late with its frame: we did not listen.
+            slot.last_seen = now = time.monotonic()
+            self._deadlines.restart_frame(slot, now)
+            with slot.lock:
+                slot.paused = False
+                self._arm(slot)
+
+    def _take_requests(self) -> None:
+        self._woken = False  # before looking: who asks after the look wakes again
+        while self._asked_close:
+            slot, generation, reason, drain = self._asked_close.popleft()
+            if slot.generation != generation:
+                continue
+            if drain:
+                self.drain(slot, reason)
+            else:
+                self.close(slot, reason)
+        while self._asked_resume:
+            self._resume(self._asked_resume.pop())
+        while self._asked_drained:
+            self._finish_drained(self._asked_drained.pop())
+
+    def _finish_drained(self, slot: Slot) -> None:
+        # `idle` before `unsent`: a handler's replies are queued before its slot becomes idle.
+        if slot.state is not State.DRAINING or not slot.idle:
+            return
+        if slot.end_reason == reasons.PEER_CLOSED:
+            if not slot.unsent:
+                self.close(slot, slot.end_reason, slot.end_detail)
+            return
+        with slot.lock:
+            endpoint = slot.endpoint
+            assert endpoint is not None, "a draining slot has an endpoint"
+            if slot.unsent:  # under the lock: a push may come at any time until the state forbids it
+                return
+            slot.state = State.LINGERING
+            farewell = b""
+            if slot.end_reason == reasons.STOPPING and endpoint.go_away_id is not None:
+                farewell = endpoint.layout.encode(endpoint.go_away_id, 0, b"")
+            self._end_stream(slot, farewell)
+            self._arm(slot)
+        self._deadlines.begin_end(slot, time.monotonic(), LINGER)
+
+    def _enforce_deadlines(self, now: float) -> None:
+        if not self._deadlines.due(now):
+            return
+        for slot in self._deadlines.late_frames(now):
+            self.close(
+                slot,
+                reasons.FRAME_TIMEOUT,
+                f"a frame of which {self._buffered(slot)} bytes had come was not finished "
+                f"in {self._frame.timeout:g} s",
+            )
+        for slot in self._deadlines.slow_readers(now):
+            self.close(
+                slot,
+                reasons.SLOW_READER,
+                f"{slot.unsent} bytes wait for it, above send_buffer = {self.send_buffer} "
+                f"for {self._deadlines.slow_reader_timeout:g} s",
+            )
+        for slot in self._deadlines.overdue_ends(now):
+            self.close(slot, slot.end_reason, slot.end_detail)

@@ -1,0 +1,288 @@
+"""The engine in pure Python: select.epoll, socket, zlib. The readable reference, and the fallback.
+
+Level-triggered throughout: what is not read or written now is reported again, so nothing is lost by stopping
+early. Sockets belong to the reactor's thread; the sender only sends, under the slot's lock (see slot.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from commscaffoldd.core import reasons
+from commscaffoldd.core.accept import AcceptMutex, Acceptor, Listener
+from commscaffoldd.core.address import describe_peer
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import Endpoint
+from commscaffoldd.core.engine import Batch
+from commscaffoldd.core.engine_base import GONE, EngineBase
+from commscaffoldd.core.framing import FrameReader
+from commscaffoldd.core.outflow import encode_outbox, send_chunks
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.strangers import describe_stranger
+
+READ_SIZE: Final = 65536  # bytes read from one connection in one turn
+MAX_EVENTS: Final = 512  # connections looked at in one turn
+LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
+
+_READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+
+
+class EpollEngine(EngineBase):
+    """The pure Python engine; see `engine.Engine` for what each method promises."""
+
+    name = "python"
+
+    def __init__(
+        self,
+        listeners: list[Listener],
+        frame: FrameSettings,
+        connections: ConnectionSettings,
+        *,
+        worker: int,
+        per_connection: int,
+        mutex: AcceptMutex | None,
+        flush_soon: Callable[[Slot], None],
+        unpark: Callable[[Ready], None],
+    ) -> None:
+        """An engine with its own epoll; to be made after the fork.
+
+        Args:
+            listeners: what to accept from.
+            frame: limits of a frame.
+            connections: limits of connections.
+            worker: this worker's number, part of connections' IDs.
+            per_connection: messages waiting of one connection above which it is paused.
+            mutex: the accept mutex, if a listener uses it.
+            flush_soon: hands a slot to the sender.
+            unpark: is given a slot's parked work when it may be handled again.
+        """
+        super().__init__(frame, connections, per_connection=per_connection, flush_soon=flush_soon, unpark=unpark)
+        self._worker = worker
+        self._epoll = select.epoll()
+        self._acceptor = Acceptor(listeners, self._epoll, mutex, connections.max, self.counters)
+        self._by_fd: dict[int, Slot] = {}
+        self._epoll.register(self._wake_fd, select.EPOLLIN)
+
+    # -- the reactor's thread ------------------------------------------------------------------------------
+
+    def poll(self, timeout: float, budget: int) -> Batch:
+        """See `Engine.poll`."""
+        now = time.monotonic()
+        if self._closed:  # between two polls: the reactor shall hear of it soon
+            timeout = 0.0
+        timeout = min(timeout, self._acceptor.prepare(self.pool.room, now), self._deadlines.wait(now))
+        events = self._epoll.poll(timeout, MAX_EVENTS)
+        now = time.monotonic()
+        batch = Batch(now=now, closed=self._closed)
+        if events:
+            self.counters.polls += 1
+        pausing = budget <= 0
+        # Accepting first: a descriptor that is closed below cannot be one that was accepted in this turn.
+        if self._acceptor.accepting:
+            for fd, _ in events:
+                self._accept(fd, batch)
+            self._acceptor.settle()
+        for fd, mask in events:
+            slot = self._by_fd.get(fd)
+            if slot is None:  # a listener; or closed meanwhile by an earlier event of this turn
+                if fd == self._wake_fd:
+                    os.eventfd_read(fd)
+                continue
+            if mask & select.EPOLLOUT:
+                slot.blocked = False
+                self._flush(slot, self.counters)
+            # A budget used up in this turn pauses nobody: who is not read now is reported again by the next wait.
+            if mask & _READABLE and (budget > 0 or pausing):
+                budget -= self._read(slot, mask, budget, batch)
+        self._take_requests()
+        self._enforce_deadlines(now)
+        self._closed = []
+        return batch
+
+    def stop_accepting(self) -> None:
+        """See `Engine.stop_accepting`."""
+        self._acceptor.stop()
+
+    def gauges(self) -> dict[str, int]:
+        """See `Engine.gauges`."""
+        return {
+            "connections": self.pool.in_use,
+            "slots": self.pool.made,
+            "cooling": self.pool.cooling,
+            "paused": len(self._paused),
+            "accepting": int(self._acceptor.accepting),
+        }
+
+    def shut(self) -> None:
+        """See `Engine.shut`."""
+        self._epoll.close()
+        os.close(self._wake_fd)
+
+    # -- any thread ----------------------------------------------------------------------------------------
+
+    def write(self, slots: Iterable[Slot], counters: Counters) -> None:
+        """See `Engine.write`."""
+        for slot in slots:
+            self._flush(slot, counters)
+
+    def open_slots(self) -> Sequence[Slot]:
+        """See `Engine.open_slots`."""
+        return tuple(self._by_fd.values())
+
+    # -- opening and reading: the reactor's thread ---------------------------------------------------------
+
+    def _accept(self, fd: int, batch: Batch) -> None:
+        for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
+            if client.family != socket.AF_UNIX:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
+
+    def _open(self, client: socket.socket, peer: str, endpoint: Endpoint, now: float) -> Slot:
+        slot = self.pool.take()
+        slot.clear()
+        slot.socket = client
+        slot.endpoint = endpoint
+        slot.reader = FrameReader(
+            endpoint.layout,
+            self._frame.max_body,
+            default_id=endpoint.default_id,
+            drop_bad_checksums=self._frame.on_bad_checksum == "drop",
+        )
+        name = f"{self._worker}.{slot.index}.{slot.generation}"
+        slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
+        slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
+        slot.interest = select.EPOLLIN
+        slot.state = State.OPEN
+        self._by_fd[client.fileno()] = slot
+        self._epoll.register(client.fileno(), slot.interest)
+        self.counters.accepted += 1
+        return slot
+
+    def _read(self, slot: Slot, mask: int, budget: int, batch: Batch) -> int:
+        """Read once from a connection; give the number of messages."""
+        if slot.state is not State.OPEN or slot.paused:
+            self._read_none(slot, mask)
+            return 0
+        if budget <= 0 or self._must_wait(slot):
+            self._pause(slot, mask, budget)
+            return 0
+        client, reader = slot.socket, slot.reader
+        assert client is not None, "an open slot has a socket"
+        assert reader is not None, "an open slot has a reader"
+        try:
+            data = client.recv(READ_SIZE)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.close(slot, reasons.PEER_RESET, str(error.strerror))
+            return 0
+        if not data:
+            self._peer_closed(slot, reader)
+            return 0
+        dropped = reader.dropped
+        frames, error_found = reader.feed(data)
+        self.counters.bytes_in += len(data)
+        self.counters.bad_checksums += reader.dropped - dropped
+        if frames:
+            slot.last_seen = batch.now
+            slot.messages_in += len(frames)
+            self.counters.messages_in += len(frames)
+            assert slot.connection is not None, "an open slot has a connection"
+            batch.arrived.append((slot, slot.connection, frames))
+        if error_found is not None:
+            reason = reasons.BAD_CHECKSUM if error_found.kind == "checksum" else reasons.BAD_FRAME
+            hint = "" if slot.messages_in else describe_stranger(data)
+            self.close(slot, reason, error_found.text + hint)
+        elif reader.buffered:
+            self._deadlines.begin_frame(slot, batch.now, again=bool(frames) or reader.dropped > dropped)
+        else:
+            self._deadlines.end_frame(slot)
+        return len(frames)
+
+    def _read_none(self, slot: Slot, mask: int) -> None:
+        """Something to read from a connection that is not read: it ends, or has nothing to say any more."""
+        client = slot.socket
+        assert client is not None, "an open slot has a socket"
+        if slot.state is State.LINGERING:
+            try:
+                if client.recv(READ_SIZE):
+                    return
+            except BlockingIOError:
+                return
+            except OSError:  # a reset ends it as well
+                pass
+            self.close(slot, slot.end_reason, slot.end_detail)
+        elif mask & GONE:
+            self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
+
+    def _peer_closed(self, slot: Slot, reader: FrameReader) -> None:
+        detail = f"in the middle of a frame, {reader.buffered} bytes of it read" if reader.buffered else ""
+        self._deadlines.end_frame(slot)
+        if slot.idle and not slot.unsent:
+            self.close(slot, reasons.PEER_CLOSED, detail)
+        else:  # it may have shut only its own side, and wait for the replies
+            self.drain(slot, reasons.PEER_CLOSED, detail)
+
+    # -- writing: the sender's thread and the reactor's ----------------------------------------------------
+
+    def _flush(self, slot: Slot, counters: Counters) -> None:
+        with slot.lock:
+            client = slot.socket
+            if client is None or slot.blocked:
+                return
+            if slot.outbox:
+                encode_outbox(slot, counters)
+            try:
+                slot.blocked = not send_chunks(slot, client, counters)
+            except OSError:
+                # The reactor closes: it alone knows what else refers to the slot.
+                self.close_soon(slot, slot.generation, slot.end_reason or reasons.PEER_RESET, drain=False)
+                return
+            self._arm(slot)
+            if slot.unsent > self.send_buffer:
+                return
+            slot.over_since = 0.0
+            parked, slot.parked = slot.parked, []
+        for work in parked:
+            self._unpark(work)
+        if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
+            self.resume_soon(slot)
+        if slot.state is State.DRAINING and not slot.unsent:
+            self.check_drained(slot)
+
+    # -- what EngineBase asks for --------------------------------------------------------------------------
+
+    def _arm(self, slot: Slot) -> None:
+        reading = (slot.state is State.OPEN and not slot.paused) or slot.state is State.LINGERING
+        interest = (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if slot.blocked else 0)
+        if interest != slot.interest and slot.socket is not None:
+            slot.interest = interest
+            self._epoll.modify(slot.socket.fileno(), interest)
+
+    def _close_socket(self, slot: Slot) -> None:
+        client, slot.socket = slot.socket, None
+        assert client is not None, "an open slot has a socket"
+        slot.chunks, slot.reader = [], None
+        fd = client.fileno()
+        self._epoll.unregister(fd)
+        client.close()
+        del self._by_fd[fd]
+
+    def _end_stream(self, slot: Slot, farewell: bytes) -> None:
+        assert slot.socket is not None, "a draining slot has a socket"
+        if farewell:
+            with contextlib.suppress(OSError):  # the socket may be full: the farewell is a courtesy
+                slot.socket.send(farewell)
+        with contextlib.suppress(OSError):  # gone already: the next event says so
+            slot.socket.shutdown(socket.SHUT_WR)
+
+    def _buffered(self, slot: Slot) -> int:
+        return slot.reader.buffered if slot.reader is not None else 0

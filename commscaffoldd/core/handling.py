@@ -1,0 +1,89 @@
+"""Running one message's handler, and what the client and the log get when it fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from typing import Final
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import HANDLER_FAILED, Endpoint
+from commscaffoldd.core.request import Request
+from commscaffoldd.core.route import Route
+from commscaffoldd.core.slot import Reply, as_body
+
+logger = logging.getLogger(__name__)
+
+
+QUIET: Final = 1.0  # seconds in which a message ID's further failures are counted instead of logged
+
+
+class FailureLog:
+    """Logs failing handlers: with traceback, plugin, message ID and peer, but at most once a second for each ID.
+
+    A handler that fails for every message of a busy service would otherwise fill the disk.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[int, tuple[float, int]] = {}  # message ID: when it was logged, how many since; one per route
+
+    def report(self, request: Request, error: BaseException) -> None:
+        """Log it, or count it. Any thread."""
+        now = time.monotonic()
+        with self._lock:
+            last, held_back = self._last.get(request.id, (-QUIET, 0))
+            if now - last < QUIET:
+                self._last[request.id] = (last, held_back + 1)
+                return
+            self._last[request.id] = (now, 0)
+        more = f" ({held_back} more failures of this ID since the last line)" if held_back else ""
+        logger.error(
+            f"handler {request.route.name} of plugin {request.route.plugin} failed: "
+            f"message ID {request.id} from {request.connection.peer}: {_describe(error)}{more}",
+            exc_info=error,
+            extra={"connection": request.connection.id},
+        )
+
+
+class HandlerRunner:
+    """Calls handlers and turns what they return into replies. Any thread; the counters are the caller's."""
+
+    def __init__(self, failures: FailureLog) -> None:
+        self._failures = failures
+
+    def run(self, request: Request, endpoint: Endpoint, counters: Counters) -> Reply | None:
+        """The reply to a request: the handler's, an error reply if it failed, or `None` for none.
+
+        Whatever a handler does, raising SystemExit among it, this returns: connection and worker live on.
+        """
+        try:
+            result = request.route.function(request)
+            if result is None:
+                return None
+            if type(result) is not bytes:
+                result = _as_reply(request.route, result)
+            # What follows is Layout.check_fits, spelled out: it is paid for each message.
+            layout = endpoint.layout
+            if not layout.min_body <= len(result) <= layout.max_body or request.id > layout.max_id:
+                layout.check_fits(request.id, len(result))
+        except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
+            counters.handler_errors += 1
+            self._failures.report(request, error)
+            return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
+        return request.id, request.sequence, result
+
+
+def _describe(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+
+
+def _as_reply(route: Route, result: object) -> bytes:
+    try:
+        return as_body(result)
+    except TypeError:
+        raise TypeError(
+            f"{route.name} returned {type(result).__name__}; expected bytes for a reply, or None for none"
+        ) from None

@@ -1,0 +1,64 @@
+"""The heartbeat watchdog: a thread that closes peers which have been silent too long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from commscaffoldd.core import reasons
+from commscaffoldd.core.settings import HeartbeatSettings
+from commscaffoldd.core.slot import Slot, State
+
+LOOKS = 10  # looks in the time after which a silent peer is closed: how exact that time is
+SHORTEST_WAIT = 0.05
+
+
+class HeartbeatWatchdog:
+    """Owns the watchdog thread.
+
+    Any frame is a sign of life, not only a heartbeat. A connection that is not read from, because of what
+    waits for it, is not called silent: it may well be talking.
+    """
+
+    def __init__(
+        self,
+        settings: HeartbeatSettings,
+        slots: Callable[[], Iterable[Slot]],
+        close: Callable[[Slot, int, str], None],
+    ) -> None:
+        """A watchdog.
+
+        Args:
+            settings: the allowed silence is `interval * misses`.
+            slots: gives the open slots; called on the watchdog's thread.
+            close: closes a slot of a generation for a reason; called on the watchdog's thread.
+        """
+        self._silence = settings.interval * settings.misses
+        self._slots = slots
+        self._close = close
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread and wait for it, at most `timeout` seconds."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        wait = max(self._silence / LOOKS, SHORTEST_WAIT)
+        while not self._stopping.wait(wait):
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Close every peer that has been silent too long at `now`, a monotonic time."""
+        for slot in self._slots():
+            connection = slot.connection  # first: `last_seen` is this one's then, or that of a later one
+            if connection is None or now - slot.last_seen <= self._silence:
+                continue
+            if slot.state is State.OPEN and not slot.paused:
+                self._close(slot, connection.generation, reasons.SILENT)

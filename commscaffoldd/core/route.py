@@ -1,0 +1,32 @@
+"""A route: which function answers a message ID, and on which thread it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+Mode: TypeAlias = "Literal['pool', 'concurrent', 'inline']"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Route:
+    """One message ID's handler.
+
+    Attributes:
+        id: the message ID, from 1.
+        function: the handler; takes a `Request`, returns `bytes` for a reply or `None` for none.
+        plugin: the plugin's name.
+        name: the function's qualified name within the plugin, as `routes` and the log show it.
+        mode: `pool` (a pool thread, in order per connection), `concurrent` (a pool thread, without order)
+            or `inline` (the reactor's own thread, in order).
+    """
+
+    id: int
+    function: Callable[[Any], object]
+    plugin: str
+    name: str
+    mode: Mode
+
+
+RouteTable: TypeAlias = Mapping[int, Route]

@@ -1,0 +1,72 @@
+"""The sender: a thread that hands what waits in outboxes to the engine, in batches."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.engine import Engine
+from commscaffoldd.core.slot import Slot
+
+
+class SendQueue:
+    """Slots with something in their outbox. Any thread puts, the sender takes.
+
+    A slot is in it at most once, near enough: `dirty` is set by whoever puts and cleared by the sender *before* it
+    looks into the outbox, so a message that comes after the look puts the slot in again. Two threads that see
+    `dirty` unset at the same time put it in twice: an empty look, no harm. So the queue holds no more entries than
+    there are connections and threads, and the messages themselves are bounded by `send_buffer`.
+    """
+
+    def __init__(self) -> None:
+        self._slots: SimpleQueue[Slot | None] = SimpleQueue()
+
+    def put(self, slot: Slot) -> None:
+        """Have the slot's outbox written."""
+        if not slot.dirty:
+            slot.dirty = True
+            self._slots.put(slot)
+
+    def close(self) -> None:
+        """Let `take` return `None` once all before has been taken."""
+        self._slots.put(None)
+
+    def take(self) -> list[Slot] | None:
+        """Wait for a slot; give it and all others that are there. `None` at the end."""
+        first = self._slots.get()
+        if first is None:
+            return None
+        slots = [first]
+        for _ in range(self._slots.qsize()):  # one consumer: what is counted is there
+            slot = self._slots.get()
+            if slot is None:
+                self._slots.put(None)
+                break
+            slots.append(slot)
+        for slot in slots:
+            slot.dirty = False
+        return slots
+
+
+class Sender:
+    """Owns the sender thread."""
+
+    def __init__(self, queue: SendQueue, engine: Engine) -> None:
+        self._queue = queue
+        self._engine = engine
+        self.counters = Counters()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread once the queue is empty and wait for it, at most `timeout` seconds."""
+        self._queue.close()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (slots := self._queue.take()) is not None:
+            self._engine.write(slots, self.counters)

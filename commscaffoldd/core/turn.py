@@ -1,0 +1,98 @@
+"""A turn: some of one connection's waiting messages, run one after another by the thread that owns them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Final
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.handling import HandlerRunner
+from commscaffoldd.core.request import LifecycleCall, Request
+from commscaffoldd.core.route import Mode
+from commscaffoldd.core.slot import Slot
+
+MESSAGES: Final = 64  # in one turn; then other connections have theirs
+
+
+class Outcome(enum.Enum):
+    """Why a turn ended."""
+
+    DONE = "done"  # nothing waits any more
+    MORE = "more"  # its share of time is over
+    ELSEWHERE = "elsewhere"  # the next message is for the other kind of thread
+    PARKED = "parked"  # the client does not read; whoever sends goes on with it
+
+
+class TurnRunner:
+    """Runs turns on one thread: pooled handlers on a pool thread, inline ones on the reactor.
+
+    Each reply goes to the outbox as soon as there is one, so it never waits for the next handler. Batches come
+    about by themselves: the sender looks when it gets the GIL, and takes all that has come until then.
+    """
+
+    def __init__(
+        self,
+        here: Mode,
+        runner: HandlerRunner,
+        counters: Counters,
+        send_buffer: int,
+        flush_soon: Callable[[Slot], None],
+    ) -> None:
+        """A runner for one thread.
+
+        Args:
+            here: the mode of the handlers that run on this thread.
+            runner: calls them.
+            counters: this thread's.
+            send_buffer: bytes waiting for a client above which its messages are not handled.
+            flush_soon: takes a slot with replies in its outbox.
+        """
+        self._here = here
+        self._runner = runner
+        self._counters = counters
+        self._send_buffer = send_buffer
+        self._flush_soon = flush_soon
+
+    def run(self, slot: Slot) -> tuple[int, Outcome]:
+        """Run a turn. The caller holds `slot.owner`.
+
+        Returns:
+            How many messages are done with and wait no longer, and why the turn ended. The caller holds `owner`
+            still, unless the outcome is `PARKED`: then it belongs to whoever flushes the slot.
+        """
+        done = 0
+        outcome = Outcome.MORE
+        for work in slot.pending[:MESSAGES]:
+            if work.route.mode != self._here:
+                outcome = Outcome.ELSEWHERE
+                break
+            if slot.unsent > self._send_buffer:
+                outcome = Outcome.PARKED
+                break
+            done += 1
+            if isinstance(work, LifecycleCall):
+                work.route.function(work)
+            else:
+                self.handle(slot, work)
+        del slot.pending[:done]
+        # Parking gives `owner` away: from then on another thread may be at `pending`, so it comes last.
+        if outcome is Outcome.PARKED and not slot.park(slot, self._send_buffer):
+            outcome = Outcome.MORE
+        if outcome is Outcome.MORE and not slot.pending:
+            outcome = Outcome.DONE
+        return done, outcome
+
+    def handle(self, slot: Slot, request: Request) -> None:
+        """Run one request's handler and queue its reply; nothing if a plugin has closed the connection."""
+        if request.connection.closing:
+            return
+        endpoint = slot.endpoint
+        assert endpoint is not None, "a slot that has had a message has had a connection"
+        reply = self._runner.run(request, endpoint, self._counters)
+        if reply is None:
+            return
+        if slot.queue(request.connection.generation, reply):
+            self._flush_soon(slot)
+        else:
+            self._counters.late_replies += 1

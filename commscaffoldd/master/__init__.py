@@ -1,0 +1,1 @@
+"""The master: daemonise, pidfile, supervise, reload, control socket, systemd."""

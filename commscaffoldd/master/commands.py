@@ -1,0 +1,156 @@
+"""What can be asked for at the control socket."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from commscaffoldd.master.control import ControlRequest
+from commscaffoldd.master.lines import JsonObject
+from commscaffoldd.master.questions import Answers, Questions
+from commscaffoldd.master.workers import Fleet, State, Worker
+
+MAX_ROWS: Final = 10_000  # connections in one answer
+_ANSWER_WITHIN: Final = 5.0  # seconds
+
+
+class Operations(Protocol):
+    """What the master does on request."""
+
+    def status(self) -> JsonObject:
+        """The status."""
+
+    def stop(self, timeout: float | None, progress: Callable[[str], None]) -> None:
+        """Stop; None: as long as is configured."""
+
+    def stop_now(self, progress: Callable[[str], None]) -> None:
+        """Stop at once."""
+
+    def reload(self, progress: Callable[[str], None], done: Callable[[Reloaded], None]) -> None:
+        """Reload."""
+
+    def reopen_log(self) -> str:
+        """Reopen the master's log; returns what went wrong, or an empty text."""
+
+
+class Reloaded(Protocol):
+    """What came of a reload."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why not; empty if all is well."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command should end with."""
+
+    @property
+    def new_pids(self) -> list[int]:
+        """Who serves now."""
+
+    @property
+    def old_pids(self) -> list[int]:
+        """Who retires."""
+
+
+class Commands:
+    """Answers control requests, with the master's help and the workers'."""
+
+    def __init__(self, operations: Operations, fleet: Fleet, questions: Questions, pid: int) -> None:
+        self._operations = operations
+        self._fleet = fleet
+        self._questions = questions
+        self._pid = pid
+        self._commands: dict[str, Callable[[ControlRequest], None]] = {
+            "status": self._status,
+            "stop": self._stop,
+            "reload": self._reload,
+            "reopen": self._reopen,
+            "connections": self._connections,
+            "routes": self._routes,
+        }
+
+    def handle(self, request: ControlRequest) -> None:
+        """Answer a request, now or later."""
+        command = self._commands.get(request.command)
+        if command is None:
+            known = ", ".join(self._commands)
+            request.fail([f"there is no command {request.command!r}; there are: {known}"])
+        else:
+            command(request)
+
+    def _status(self, request: ControlRequest) -> None:
+        request.answer(status=self._operations.status())
+
+    def _stop(self, request: ControlRequest) -> None:
+        timeout = request.message.get("timeout")
+        if timeout is not None and not _is_seconds(timeout):
+            request.fail([f"timeout is {timeout!r}; allowed: seconds from 0, or null"])
+            return
+        request.answer_and_stay(pid=self._pid)
+        if request.message.get("now"):
+            self._operations.stop_now(request.progress)
+        else:
+            self._operations.stop(None if timeout is None else float(timeout), request.progress)
+
+    def _reload(self, request: ControlRequest) -> None:
+        def done(result: Reloaded) -> None:
+            if result.errors:
+                request.fail(result.errors, result.exit_code)
+            else:
+                request.answer(workers=result.new_pids, retiring=result.old_pids)
+
+        self._operations.reload(request.progress, done)
+
+    def _reopen(self, request: ControlRequest) -> None:
+        own = self._operations.reopen_log()
+
+        def done(answers: Answers) -> None:
+            errors = ([own] if own else []) + answers.errors
+            if errors:
+                request.fail(errors)
+            else:
+                request.answer()
+
+        self._questions.ask(self._fleet.living, "reopen", _ANSWER_WITHIN, done)
+
+    def _connections(self, request: ControlRequest) -> None:
+        def done(answers: Answers) -> None:
+            if answers.errors and not answers.answered:
+                request.fail(answers.errors)
+                return
+            rows: list[JsonObject] = []
+            cut_off = False
+            for worker, message in answers.answered:
+                rows.extend({"worker": worker.number, **row} for row in message.get("connections") or ())
+                cut_off = cut_off or bool(message.get("truncated"))
+            request.answer(
+                connections=rows[:MAX_ROWS],
+                truncated=cut_off or len(rows) > MAX_ROWS,
+                errors=answers.errors,
+            )
+
+        self._questions.ask(_able(self._fleet.living), "connections", _ANSWER_WITHIN, done)
+
+    def _routes(self, request: ControlRequest) -> None:
+        """All workers of a generation have the same, so one is asked."""
+
+        def done(answers: Answers) -> None:
+            if answers.answered:
+                request.answer(routes=answers.answered[0][1].get("routes") or [])
+            else:
+                request.fail(answers.errors or ["no worker is ready"])
+
+        ready = [worker for worker in self._fleet.living if worker.state is State.READY]
+        newest = sorted(ready, key=lambda worker: (-worker.generation.number, worker.number))
+        self._questions.ask(newest[:1], "routes", _ANSWER_WITHIN, done)
+
+
+def _able(workers: Iterable[Worker]) -> list[Worker]:
+    """Those that have connections and can tell."""
+    return [worker for worker in workers if worker.state is not State.STARTING]
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

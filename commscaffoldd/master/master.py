@@ -1,0 +1,352 @@
+"""The master process: puts the parts together, and knows in which state the daemon is."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from commscaffoldd.core.counters import Statistics
+from commscaffoldd.master.batch import FAILURE, Batch, BatchResult
+from commscaffoldd.master.canary_watch import CanaryCode
+from commscaffoldd.master.children import Children
+from commscaffoldd.master.commands import Commands
+from commscaffoldd.master.control import ControlServer
+from commscaffoldd.master.generation import Generation
+from commscaffoldd.master.lines import JsonObject
+from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
+from commscaffoldd.master.loop import Loop
+from commscaffoldd.master.notify import Notifier
+from commscaffoldd.master.pidfile import Pidfile
+from commscaffoldd.master.prepare import Prepared, open_configured_log
+from commscaffoldd.master.privileges import PrivilegeError, drop
+from commscaffoldd.master.questions import Answers, Questions
+from commscaffoldd.master.readiness import Failed, Ready
+from commscaffoldd.master.reload import Reload, ReloadResult
+from commscaffoldd.master.rows import ROWS, Rows
+from commscaffoldd.master.signals import Signals
+from commscaffoldd.master.spawn import RunWorker, Spawner
+from commscaffoldd.master.status import LastReload, StatusReport, now_text
+from commscaffoldd.master.stopping import Stopping
+from commscaffoldd.master.supervisor import Supervisor
+from commscaffoldd.master.title import set_title
+from commscaffoldd.master.workers import Fleet, Worker
+
+LOG = logging.getLogger(__name__)
+
+_HOUSEKEEPING: Final = 1.0  # seconds; a child's signal can be lost (a full wakeup socket), its end must not be
+_REOPEN_WITHIN: Final = 5.0
+
+
+class Startup(Protocol):
+    """Whoever waits for the daemon to start."""
+
+    def ready(self, word: Ready) -> None:
+        """Every worker is ready."""
+
+    def failed(self, word: Failed) -> None:
+        """The start has failed, and all workers are gone."""
+
+    def fds(self) -> list[int]:
+        """The descriptors that a forked child has to close."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WorkerCode:
+    """What runs in the children."""
+
+    run_worker: RunWorker
+    canary: CanaryCode
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReloadAnswer:
+    """What came of a reload, for whoever asked for it."""
+
+    errors: tuple[str, ...] = ()
+    exit_code: int = 0
+    new_pids: list[int] = dataclasses.field(default_factory=list)
+    old_pids: list[int] = dataclasses.field(default_factory=list)
+
+
+class Master:
+    """The daemon's first process. `run` is its life; everything else is called by its own loop.
+
+    Args:
+        prepared: what was opened for it. The pidfile is released by whoever runs the master, after `run`.
+        startup: hears whether the start went well.
+        code: what runs in workers and canaries.
+        engine: the engine's name, for `status`.
+    """
+
+    def __init__(self, prepared: Prepared, startup: Startup, code: WorkerCode, engine: str) -> None:
+        self._pidfile: Pidfile = prepared.pidfile
+        self._identity = prepared.identity
+        self._default_log = prepared.default_log
+        self._startup = startup
+        self._code = code
+        self._notifier = Notifier.from_environment(os.environ)
+        self._loop = Loop()
+        self._children = Children()
+        self._rows = Rows(Statistics(ROWS))
+        self._questions = Questions(self._loop)
+        self._fleet = Fleet(
+            loop=self._loop,
+            children=self._children,
+            rows=self._rows,
+            spawn=Spawner(code.run_worker, self._private_fds).spawn,
+            answered=self._questions.answered,
+            gone=self._worker_gone,
+        )
+        self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
+        self._report = StatusReport(self._fleet, self._rows, engine)
+        self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
+        self._state = "starting"
+        self._exit_code = 0
+        self._starting: Batch | None = None
+        self._reload: Reload | None = None
+        self._last_reload: LastReload | None = None
+        self._signals: Signals | None = None
+        self._control: ControlServer | None = None
+
+    @property
+    def _generation(self) -> Generation:
+        return self._supervisor.generation
+
+    def run(self) -> int:
+        """Start the workers, serve until told to stop, and return the exit code. Returns when all workers are gone.
+
+        Control clients that wait for the end stay connected until `farewell`.
+        """
+        set_title("master")
+        self._generation.log.install("master")
+        try:
+            self._open()
+        except PrivilegeError as error:
+            return self._give_up(str(error), NO_PERMISSION)
+        except OSError as error:
+            code = NO_PERMISSION if isinstance(error, PermissionError) else FAILURE
+            path = self._generation.config.control_socket
+            return self._give_up(f"cannot open the control socket {path}: {error.strerror}", code)
+        try:
+            self._start()
+            self._loop.run()
+        finally:
+            self._close()
+        return self._exit_code
+
+    def close_log(self) -> None:
+        """Close the log; for a master whose process lives on."""
+        self._generation.log.close()
+
+    def farewell(self) -> None:
+        """Let go of the control clients: this tells them that everything is down."""
+        if self._control is not None:
+            self._control.close_clients()
+
+    # What the control socket and the signals ask for: commands.Operations
+
+    def status(self) -> JsonObject:
+        """The status."""
+        return self._report.build(self._state, self._supervisor, self._last_reload)
+
+    def stop(self, timeout: float | None, progress: Callable[[str], None]) -> None:
+        """Stop, giving workers this many seconds to finish; None: as many as are configured."""
+        self._enter_stopping()
+        self._stopping.gracefully(self._generation.config.daemon.stop_timeout if timeout is None else timeout)
+        self._abort_what_has_begun()
+        self._stopping.tell(progress)
+
+    def stop_now(self, progress: Callable[[str], None]) -> None:
+        """Stop at once."""
+        self._enter_stopping()
+        self._stopping.at_once()
+        self._abort_what_has_begun()
+        self._stopping.tell(progress)
+
+    def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
+        """Reload, unless something else is going on."""
+        if self._state != "running":
+            text = f"the daemon is {self._state}; a reload is possible when it is running"
+            LOG.warning(f"a reload was refused: {text}")
+            done(ReloadAnswer((text,), FAILURE))
+            return
+        self._state = "reloading"
+        LOG.info(f"reloading {self._generation.config.path}")
+        self._notifier.reloading("reloading")
+        self._reload = Reload(
+            loop=self._loop,
+            children=self._children,
+            fleet=self._fleet,
+            before=self._generation,
+            canary_code=self._code.canary,
+            open_log=lambda config: open_configured_log(config, self._default_log),
+            progress=progress,
+            done=lambda result: self._reloaded(result, done),
+        )
+        self._reload.start(fd for fd in self._private_fds() if fd != self._generation.log.fileno())
+
+    def reopen_log(self) -> str:
+        """Reopen the master's own log; returns what went wrong, or an empty text."""
+        log = self._generation.log
+        try:
+            log.reopen()
+        except OSError as error:
+            LOG.error(f"cannot reopen the log {log.path}: {error.strerror}")  # noqa: TRY400  # says all
+            return f"the master cannot reopen {log.path}: {error.strerror}"
+        LOG.info("the log was reopened")
+        return ""
+
+    # The parts of the run
+
+    def _open(self) -> None:
+        if self._identity is not None:
+            drop(self._identity)
+        commands = Commands(self, self._fleet, self._questions, os.getpid())
+        self._control = ControlServer(self._loop, self._generation.config.control_socket, commands.handle)
+        self._signals = Signals(
+            self._loop,
+            {
+                signal.SIGTERM: self._on_terminate,
+                signal.SIGINT: self._on_terminate,
+                signal.SIGQUIT: lambda: self.stop_now(_to_nobody),
+                signal.SIGUSR1: self._on_reopen,
+                signal.SIGUSR2: lambda: self.reload(LOG.info, _to_nobody),
+                signal.SIGTTIN: lambda: self._change_workers(self._supervisor.grow, "one worker more"),
+                signal.SIGTTOU: lambda: self._change_workers(self._supervisor.shrink, "one worker fewer"),
+                signal.SIGCHLD: self._children.reap,
+            },
+        )
+        self._housekeeping()
+
+    def _start(self) -> None:
+        config = self._generation.config
+        LOG.info(f"starting {config.worker_count} workers with {config.path}")
+        gc.freeze()  # what exists now is shared by all workers; a collection must not copy its pages
+        slots = range(1, config.worker_count + 1)
+        self._starting = Batch(self._fleet, self._generation, slots, self._notifier.status, self._started)
+        self._starting.start()
+
+    def _started(self, result: BatchResult) -> None:
+        self._starting = None
+        if result.errors:
+            self._exit_code = result.exit_code
+            self._startup.failed(Failed(result.errors, result.exit_code))
+            self._loop.stop()
+            return
+        self._supervisor.adopt(self._generation, result.workers)
+        self._state = "running"
+        listening = self._generation.listeners.addresses()
+        LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
+        self._notifier.ready(self._summary())
+        self._startup.ready(Ready(os.getpid(), listening, tuple(worker.pid for worker in result.workers)))
+
+    def _reloaded(self, result: ReloadResult, done: Callable[[ReloadAnswer], None]) -> None:
+        self._reload = None
+        self._last_reload = LastReload(now_text(), not result.errors, result.errors)
+        if self._state == "reloading":
+            self._state = "running"
+        if result.generation is None:
+            for error in result.errors:
+                LOG.error(f"the reload was refused: {error}")
+            answer = ReloadAnswer(result.errors, result.exit_code)
+        else:
+            before = self._generation
+            retiring = self._supervisor.adopt(result.generation, result.workers)
+            self._take_over_from(before, result.generation)
+            LOG.info(f"reloaded: {len(result.workers)} new workers serve, {len(retiring)} old ones retire")
+            answer = ReloadAnswer((), 0, [one.pid for one in result.workers], [one.pid for one in retiring])
+        if self._state == "running":
+            self._notifier.ready(self._summary())
+        done(answer)
+
+    def _take_over_from(self, before: Generation, now: Generation) -> None:
+        before.listeners.close_except(now.listeners)
+        now.listeners.apply_backlogs()
+        if now.log is not before.log:
+            now.log.install("master")
+            before.log.close()
+
+    def _worker_gone(self, worker: Worker) -> None:
+        self._questions.gone(worker)
+        if self._state == "stopping":
+            self._stopping.check()
+
+    def _enter_stopping(self) -> None:
+        if self._state != "stopping":
+            self._state = "stopping"
+            self._supervisor.hold()
+            self._notifier.stopping("stopping")
+
+    def _abort_what_has_begun(self) -> None:
+        if self._starting is not None:
+            self._starting.abort("the daemon was stopped while it was starting")
+        if self._reload is not None:
+            self._reload.abort("the daemon was stopped while it was reloading")
+
+    def _on_terminate(self) -> None:
+        if self._state == "stopping":
+            self.stop_now(_to_nobody)
+        else:
+            self.stop(None, _to_nobody)
+
+    def _on_reopen(self) -> None:
+        self.reopen_log()
+        self._questions.ask(self._fleet.living, "reopen", _REOPEN_WITHIN, _log_errors)
+
+    def _change_workers(self, change: Callable[[], str], what: str) -> None:
+        if self._state != "running":
+            LOG.warning(f"{what}: not while the daemon is {self._state}")
+            return
+        try:
+            LOG.info(f"{what}: {change()}")
+        except (ValueError, ListenErrors) as error:
+            LOG.warning(f"{what}: {error}")
+
+    def _housekeeping(self) -> None:
+        self._loop.call_later(_HOUSEKEEPING, self._housekeeping)
+        self._children.reap()
+
+    def _summary(self) -> str:
+        count = len(self._supervisor.serving)
+        return f"{count} workers serve {', '.join(self._generation.listeners.addresses())}"
+
+    def _tell_status(self) -> None:
+        if self._state == "running":
+            self._notifier.status(self._summary())
+
+    def _private_fds(self) -> list[int]:
+        """Every descriptor of the master. A child closes them, but for what it is given."""
+        fds = [self._pidfile.fileno(), self._generation.log.fileno(), *self._fleet.fds(), *self._startup.fds()]
+        fds += [one.fileno() for one in self._generation.listeners.sockets()]
+        for part in (self._control, self._signals, self._reload):
+            if part is not None:
+                fds += part.fds()
+        return [fd for fd in fds if fd > 2]  # noqa: PLR2004  # standard streams stay
+
+    def _give_up(self, error: str, exit_code: int) -> int:
+        self._startup.failed(Failed((error,), exit_code))
+        self._close()
+        return exit_code
+
+    def _close(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._generation.listeners.close_except(None)
+        self._generation.accept_lock.unlink(missing_ok=True)
+        LOG.info("the master ends")
+        if self._signals is not None:
+            self._signals.close()
+
+
+def _to_nobody(_: object) -> None:
+    """Who asked by a signal hears nothing; the log does."""
+
+
+def _log_errors(answers: Answers) -> None:
+    for error in answers.errors:
+        LOG.error(f"reopening the log: {error}")

@@ -1,0 +1,56 @@
+"""Telling systemd, sd_notify(3): a datagram of lines to the socket named by the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+from typing import Final
+
+LOG = logging.getLogger(__name__)
+
+VARIABLE: Final = "NOTIFY_SOCKET"
+
+
+class Notifier:
+    """Sends to systemd, or nowhere if nobody asked for it. What goes wrong is logged at debug level, never raised."""
+
+    def __init__(self, address: str) -> None:
+        # "@" stands for the NUL byte of the abstract namespace; other forms (vsock) are not for us
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._active = address.startswith(("/", "@"))
+
+    @classmethod
+    def from_environment(cls, environment: MutableMapping[str, str]) -> Notifier:
+        """Take the address out of the environment: workers and what plugins start must not speak for the master."""
+        return cls(environment.pop(VARIABLE, ""))
+
+    def ready(self, status: str) -> None:
+        """The daemon serves; also after a reload, whether or not it went well."""
+        self._send("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
+
+    def status(self, status: str) -> None:
+        """One line about what the daemon does."""
+        self._send(f"STATUS={status}")
+
+    def reloading(self, status: str) -> None:
+        """A reload begins; `ready` ends it."""
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={microseconds}", f"STATUS={status}")
+
+    def stopping(self, status: str) -> None:
+        """The daemon has begun to stop."""
+        self._send("STOPPING=1", f"STATUS={status}")
+
+    def _send(self, *lines: str) -> None:
+        if not self._active:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.setblocking(False)  # a manager that is busy must not hold up the master
+                sender.connect(self._address)
+                sender.send("\n".join(line.replace("\n", " ") for line in lines).encode())
+        except OSError as error:
+            LOG.debug(f"systemd was not told: {error}")

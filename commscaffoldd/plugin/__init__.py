@@ -1,0 +1,1 @@
+"""The plugin host: hook specifications, discovery, message-ID table."""

@@ -1,0 +1,105 @@
+"""What a plugin's author imports: `handler` and `hookimpl`, and what a plugin is told about its worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import pluggy
+
+from commscaffoldd.core.route import Mode
+
+PROJECT: Final = "commscaffoldd"
+"""pluggy's project name: hook marks are the attributes commscaffoldd_impl and commscaffoldd_spec."""
+
+HANDLER_MARK: Final = "commscaffoldd_handlers"
+"""The attribute in which `handler` leaves a tuple of `HandlerMark`."""
+
+MAX_ID: Final = 2**64 - 1
+
+hookimpl: Final = pluggy.HookimplMarker(PROJECT)
+"""Marks a function or method as the implementation of the hook whose name it bears."""
+
+HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., bytes | None])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HandlerMark:
+    """One `@handler` on a function: the message ID and where the function is to run."""
+
+    id: int
+    mode: Mode
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What the hooks `worker_started` and `worker_stopping` are told.
+
+    Attributes:
+        number: the worker's number, from 1; a replacement has the number of the one it replaces.
+        pid: the worker's process ID.
+    """
+
+    number: int
+    pid: int
+
+
+def handler(
+    message_id: int, /, *, inline: bool = False, concurrent: bool = False
+) -> Callable[[HandlerFunction], HandlerFunction]:
+    """Make a function the handler of a message ID; put several on one function for several IDs.
+
+    The function takes one argument, the request, and returns `bytes` for a reply or `None` for none. It stays
+    callable as before. Without options it runs in a pool thread, in order with its connection's other
+    messages.
+
+    Args:
+        message_id: 1 to 2**64-1; the layout in use may allow fewer.
+        inline: run on the reactor's own thread. For microseconds only: all clients of the worker wait
+            meanwhile.
+        concurrent: run in a pool thread without waiting for the connection's earlier messages.
+
+    Raises:
+        TypeError: the message ID is not an int, or what is decorated cannot be a handler.
+        ValueError: the message ID is out of range, is there twice, or both options are given.
+    """
+    _check_id(message_id)
+    if inline and concurrent:
+        raise ValueError(
+            f"handler({message_id}): inline=True and concurrent=True exclude each other: an inline handler "
+            "runs on the reactor, a concurrent one in the pool"
+        )
+    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool")
+
+    def decorate(function: HandlerFunction) -> HandlerFunction:
+        marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function
+        if isinstance(function, type) or not callable(marked):
+            raise TypeError(f"@handler({message_id}) belongs on a function or method, not on {_a(function)}")
+        marks: tuple[HandlerMark, ...] = getattr(marked, HANDLER_MARK, ())
+        if any(other.id == message_id for other in marks):
+            raise ValueError(f"@handler({message_id}) is there twice")
+        try:
+            setattr(marked, HANDLER_MARK, (mark, *marks))
+        except (AttributeError, TypeError):
+            raise TypeError(
+                f"@handler({message_id}) cannot mark {_a(function)}: wrap it in a function of your own"
+            ) from None
+        return function
+
+    return decorate
+
+
+def _check_id(message_id: object) -> None:
+    if callable(message_id):
+        raise TypeError("@handler needs the message ID: write @handler(1001)")
+    if not isinstance(message_id, int) or isinstance(message_id, bool):
+        raise TypeError(f"handler({message_id!r}): a message ID is an int from 1 to {MAX_ID}")
+    if message_id == 0:
+        raise ValueError(f"handler(0): ID 0 is the heartbeat, which the daemon answers; take 1 to {MAX_ID}")
+    if not 1 <= message_id <= MAX_ID:
+        raise ValueError(f"handler({message_id}): a message ID is an int from 1 to {MAX_ID}")
+
+
+def _a(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"

@@ -1,0 +1,56 @@
+"""The hooks a plugin may implement, with `@hookimpl` on a function or method of the same name.
+
+An implementation takes those of the named arguments that it needs. `settings` is always the plugin's own
+`[plugin.NAME]` table, a dict, empty where the configuration has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.plugin.api import PROJECT, WorkerInfo
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+@_hookspec
+def create_plugin(settings: Mapping[str, Any]) -> object:
+    """Make the object that holds the plugin's state, with `@handler` and `@hookimpl` methods.
+
+    Called once in every worker and in the canary, after the fork and before there are threads. Raising
+    refuses to start, with the exception's text: the place to check settings. Keep outward effects for
+    `worker_started`. Only as a function of a module. Returning None is allowed, and gives no object.
+    """
+
+
+@_hookspec
+def self_test(settings: Mapping[str, Any]) -> None:
+    """Raise if this plugin could not work: `start`, `reload` and `check` then refuse, with the text.
+
+    Called after `create_plugin`, in the canary or worker, by the only thread. Should change nothing:
+    `check` may be run by another user than the daemon.
+    """
+
+
+@_hookspec
+def worker_started(worker: WorkerInfo, settings: Mapping[str, Any]) -> None:
+    """The worker is about to accept its first connection. Raising is a failed start. On the main thread."""
+
+
+@_hookspec
+def worker_stopping(worker: WorkerInfo) -> None:
+    """The worker's last handler has returned. On the main thread."""
+
+
+@_hookspec
+def connection_opened(connection: Connection) -> None:
+    """A client has connected. In a pool thread, before the connection's first message."""
+
+
+@_hookspec
+def connection_closed(connection: Connection, reason: str) -> None:
+    """A client has gone. In a pool thread, after the last handler of that connection has returned."""

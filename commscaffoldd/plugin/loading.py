@@ -1,0 +1,146 @@
+"""Loading one plugin: import, `create_plugin`, then everything that it has marked, checked."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from commscaffoldd.plugin.discovery import Source
+from commscaffoldd.plugin.errors import PluginError, from_exception
+from commscaffoldd.plugin.hooks import HookCall, check_hook, hook_call, hook_name
+from commscaffoldd.plugin.routes import check_handler
+from commscaffoldd.plugin.scan import Marked, functions_of, modules_of, unused_classes
+
+
+@dataclasses.dataclass(slots=True)
+class LoadedPlugin:
+    """What was found in one plugin. One with `errors` is still checked against the others."""
+
+    name: str
+    root: Path
+    settings: dict[str, Any]
+    handlers: list[Marked] = dataclasses.field(default_factory=list)
+    hooks: list[tuple[HookCall, Marked]] = dataclasses.field(default_factory=list)
+    errors: list[PluginError] = dataclasses.field(default_factory=list)
+
+
+def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
+    """Load a plugin; never raises for what the plugin does."""
+    # A copy: what a plugin does to its settings is its own business.
+    plugin = LoadedPlugin(source.name, source.root, copy.deepcopy(dict(settings)))
+    try:
+        content = source.load()
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  sys.exit() in a plugin must not end the daemon
+        plugin.errors.append(from_exception(plugin.name, plugin.root, error, "cannot be imported"))
+        return plugin
+    if isinstance(content, type):
+        plugin.errors.append(
+            PluginError(plugin.name, f"its entry point names the class {content.__name__}: name its module")
+        )
+        return plugin
+    if not isinstance(content, ModuleType):
+        _take(plugin, [content])
+        return plugin
+    modules = modules_of(content)
+    creators = [m for module in modules for m in functions_of(module) if hook_name(m) == "create_plugin"]
+    created = _create(plugin, creators)
+    # Again: create_plugin may have imported more of its package.
+    modules = modules_of(content)
+    if not plugin.errors:
+        for kind, marked in unused_classes(modules, created):
+            plugin.errors.append(
+                PluginError(
+                    plugin.name,
+                    f"{marked.qualname} is marked, but never used: create_plugin must return an "
+                    f"instance of {kind.__name__} (in a module: @hookimpl, then def create_plugin(settings))",
+                    marked.file,
+                    marked.line,
+                )
+            )
+    _take(plugin, [*modules, created] if created is not None else [*modules])
+    return plugin
+
+
+def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
+    creators = list({id(creator.function): creator for creator in creators}.values())
+    if not creators:
+        return None
+    first, *others = creators
+    for other in others:
+        plugin.errors.append(
+            PluginError(
+                plugin.name,
+                f"there is a second create_plugin: {first.place} is the first; a plugin has one",
+                other.file,
+                other.line,
+            )
+        )
+    if others or check_hook(plugin.name, first):
+        return None  # `_take` reports what is wrong with it
+    call = hook_call(plugin.name, plugin.root, plugin.settings, first)
+    try:
+        created = call({})
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
+        plugin.errors.append(from_exception(plugin.name, plugin.root, error, "create_plugin failed"))
+        return None
+    if created is not None and (isinstance(created, type) or not _has_marks(created)):
+        what = f"the class {created.__name__}" if isinstance(created, type) else f"a {type(created).__name__}"
+        plugin.errors.append(
+            PluginError(
+                plugin.name,
+                f"create_plugin returned {what}; it must return an object with @handler or @hookimpl "
+                "methods, or None",
+                first.file,
+                first.line,
+            )
+        )
+        return None
+    return created
+
+
+def _has_marks(created: object) -> bool:
+    return any(m.handlers or m.hook is not None for m in functions_of(created))
+
+
+def _take(plugin: LoadedPlugin, contents: list[object]) -> None:
+    found: dict[int, Marked] = {}  # a function can be in several modules of a package, by import
+    for content in contents:
+        for marked in functions_of(content):
+            if found.setdefault(id(marked.function), marked) is not marked:
+                continue
+            _take_one(plugin, marked)
+            if hook_name(marked) == "create_plugin" and not isinstance(content, ModuleType):
+                plugin.errors.append(
+                    PluginError(
+                        plugin.name,
+                        f"{marked.qualname}: create_plugin is a function of the module, not a method",
+                        marked.file,
+                        marked.line,
+                    )
+                )
+    if not plugin.handlers and not plugin.hooks and not plugin.errors:
+        plugin.errors.append(
+            PluginError(
+                plugin.name,
+                "has no @handler and no @hookimpl; if it is not a plugin, let its name start with _ (in a "
+                "package those modules count that its __init__.py imports)",
+                plugin.root,
+            )
+        )
+
+
+def _take_one(plugin: LoadedPlugin, marked: Marked) -> None:
+    if error := check_hook(plugin.name, marked):
+        plugin.errors.append(error)
+    elif marked.hook is not None:
+        plugin.hooks.append((hook_call(plugin.name, plugin.root, plugin.settings, marked), marked))
+    if marked.handlers:
+        plugin.handlers.append(marked)
+        if error := check_handler(plugin.name, marked):
+            plugin.errors.append(error)

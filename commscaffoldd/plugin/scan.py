@@ -1,0 +1,121 @@
+"""Finding what `@handler` and `@hookimpl` have marked, in a plugin's modules and in the object it made.
+
+Attributes are looked at statically: a property is not evaluated, and an object that answers to every
+attribute (a mock, a lazy import) is not taken for a handler.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from commscaffoldd.plugin.api import HANDLER_MARK, PROJECT, HandlerMark
+
+HOOK_MARK: Final = f"{PROJECT}_impl"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Marked:
+    """A function that counts as the plugin's, or could.
+
+    Attributes:
+        name: the attribute's name; a hook's implementation is known by it.
+        qualname: the function's own qualified name, for people.
+        function: ready to call; bound where it is a method.
+        handlers: its `@handler` marks, in the order in which they stand.
+        hook: its `@hookimpl` options, None without that mark.
+        file: where the function stands.
+        line: its first line, from 1; of its first decorator if it has any.
+    """
+
+    name: str
+    qualname: str
+    function: Callable[..., Any]
+    handlers: tuple[HandlerMark, ...]
+    hook: dict[str, Any] | None
+    file: Path
+    line: int | None
+
+    @property
+    def place(self) -> str:
+        """`FILE:LINE`."""
+        return str(self.file) if self.line is None else f"{self.file}:{self.line}"
+
+
+def modules_of(module: types.ModuleType) -> list[types.ModuleType]:
+    """The module, and of a package also those of its modules that have been imported."""
+    inside = module.__name__ + "."
+    below = [m for name, m in sorted(sys.modules.items()) if name.startswith(inside)]
+    return [module, *(m for m in below if isinstance(m, types.ModuleType))]
+
+
+def functions_of(holder: object) -> Iterator[Marked]:
+    """The marked functions of a module or object, and the unmarked ones defined there, each once."""
+    seen: set[int] = set()
+    for name, static in _attributes(holder):
+        origin = _origin(static)
+        if origin is None or id(origin) in seen:
+            continue
+        marked = _marked(holder, name, origin, static)
+        if marked is not None:
+            seen.add(id(origin))
+            yield marked
+
+
+def unused_classes(modules: list[types.ModuleType], created: object) -> Iterator[tuple[type, Marked]]:
+    """Classes with marked methods of which `create_plugin` made no instance, each with one such method."""
+    names = {module.__name__ for module in modules}
+    seen: set[type] = set()
+    for module in modules:
+        for kind in list(vars(module).values()):
+            if not isinstance(kind, type) or kind in seen or kind.__module__ not in names:
+                continue
+            seen.add(kind)
+            if isinstance(created, kind):
+                continue
+            marked = [m for m in functions_of(kind) if m.handlers or m.hook is not None]
+            if marked:
+                yield kind, marked[0]
+
+
+def _attributes(holder: object) -> Iterator[tuple[str, object]]:
+    if isinstance(holder, types.ModuleType):
+        yield from list(vars(holder).items())
+        return
+    for name in dir(holder):
+        yield name, inspect.getattr_static(holder, name, None)
+
+
+def _origin(static: object) -> Callable[..., Any] | None:
+    """The function behind an attribute: what carries the marks."""
+    if isinstance(static, staticmethod | classmethod | types.MethodType):
+        inner: Callable[..., Any] = static.__func__
+        return inner
+    return static if callable(static) and not isinstance(static, type) else None
+
+
+def _marked(holder: object, name: str, origin: Callable[..., Any], static: object) -> Marked | None:
+    handlers = inspect.getattr_static(origin, HANDLER_MARK, ())
+    # @hookimpl above @staticmethod marks the wrapper, below it the function.
+    hook = inspect.getattr_static(static, HOOK_MARK, None) or inspect.getattr_static(origin, HOOK_MARK, None)
+    handlers = handlers if isinstance(handlers, tuple) else ()
+    hook = hook if isinstance(hook, dict) else None
+    own = isinstance(holder, types.ModuleType) and getattr(origin, "__module__", None) == holder.__name__
+    if not handlers and hook is None and not (own and inspect.isfunction(origin)):
+        return None
+    code = getattr(inspect.unwrap(origin), "__code__", None)
+    file = Path(code.co_filename) if code else Path(getattr(holder, "__file__", None) or name)
+    return Marked(
+        name=name,
+        qualname=getattr(origin, "__qualname__", name),
+        function=getattr(holder, name),
+        handlers=handlers,
+        hook=hook,
+        file=file,
+        line=code.co_firstlineno if code else None,
+    )

@@ -1,0 +1,1 @@
+"""A worker: puts core and plugins together."""

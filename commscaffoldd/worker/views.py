@@ -1,0 +1,50 @@
+"""What a worker tells of itself when it is asked: its connections, its routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from commscaffoldd.core.route import RouteTable
+from commscaffoldd.core.slot import Slot
+
+MOST: Final = 10_000  # connections in one answer
+
+
+def describe_connections(slots: Sequence[Slot], worker: int) -> dict[str, Any]:
+    """The connections, the longest ones first. Any thread: the numbers are those of the moment."""
+    rows = [row for row in (_describe(slot, worker) for slot in slots[:MOST]) if row is not None]
+    rows.sort(key=lambda row: -row["since"])
+    return {"connections": rows, "truncated": len(slots) > MOST}
+
+
+def _describe(slot: Slot, worker: int) -> dict[str, Any] | None:
+    connection, endpoint = slot.connection, slot.endpoint
+    if connection is None or endpoint is None:  # it has closed since the list was made
+        return None
+    now = time.monotonic()
+    return {
+        "worker": worker,
+        "id": connection.id,
+        "peer": connection.peer,
+        "listen": endpoint.address,
+        "layout": endpoint.layout.name,
+        "state": slot.state.value,
+        "since": round(now - slot.opened_at, 3),
+        "idle": round(max(now - slot.last_seen, 0.0), 3),
+        "messages_in": slot.messages_in,
+        "messages_out": slot.messages_out,
+        "waiting": slot.waiting,
+        "unsent": slot.unsent,
+        "paused": slot.paused,
+    }
+
+
+def describe_routes(routes: RouteTable) -> list[dict[str, Any]]:
+    """The routes by message ID."""
+    ordered: Iterable[int] = sorted(routes)
+    return [
+        {"id": route.id, "plugin": route.plugin, "function": route.name, "mode": route.mode}
+        for route in (routes[message_id] for message_id in ordered)
+    ]

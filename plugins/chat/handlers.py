@@ -1,0 +1,126 @@
+"""The messages of the chat, and the hook that takes leave for clients that have gone."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from commscaffoldd import Connection, Request, handler, hookimpl
+
+from .rooms import Member, RefusedError, Rooms
+
+JOIN = 20
+SAY = 21
+LEAVE = 22
+SAID = 23  # pushed
+EVENT = 24  # pushed
+
+MAX_ROOM = 64  # bytes
+MAX_NAME = 255  # bytes: its length is sent as u8
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of `[plugin.chat]`."""
+
+    max_text: Annotated[int, Meta(ge=1, le=32768)] = 1024
+    max_rooms: Annotated[int, Meta(ge=1)] = 1000
+    max_members: Annotated[int, Meta(ge=2)] = 1000
+
+
+class Status(enum.IntEnum):
+    """The first byte of a reply."""
+
+    OK = 0
+    REFUSED = 1
+    MALFORMED = 3
+
+
+class Happened(enum.IntEnum):
+    """The first byte of an event."""
+
+    JOINED = 1
+    LEFT = 2
+
+
+class Chat:
+    """The plugin's state in one worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_text = settings.max_text
+        self._rooms = Rooms(settings.max_rooms, settings.max_members)
+
+    @handler(JOIN)
+    def join(self, request: Request) -> bytes:
+        """Into a room, and out of the one before."""
+        room = _text(request.body, MAX_ROOM)
+        if room is None or not room.isprintable():
+            return _reply(Status.MALFORMED, f"a room's name is 1 to {MAX_ROOM} bytes of UTF-8 in one line")
+        connection = request.connection
+        member = Member(connection, connection.session.get("user", connection.id))
+        try:
+            count = self._rooms.join(room, member, _joined, _left)
+        except RefusedError as error:
+            return _reply(Status.REFUSED, str(error))
+        return _reply(Status.OK, f"{count} in the room")
+
+    @handler(SAY)
+    def say(self, request: Request) -> bytes:
+        """A text for all others in the room."""
+        if _text(request.body, self._max_text) is None:
+            return _reply(Status.MALFORMED, f"a text is 1 to {self._max_text} bytes of UTF-8")
+
+        def said(others: list[Member], speaker: Member) -> None:
+            _push(others, SAID, _name(speaker) + request.body)
+
+        try:
+            count = self._rooms.tell(request.connection, said)
+        except RefusedError as error:
+            return _reply(Status.REFUSED, str(error))
+        return _reply(Status.OK, f"said to {count}")
+
+    @handler(LEAVE)
+    def leave(self, request: Request) -> bytes:
+        """Out of the room."""
+        if not self._rooms.leave(request.connection, _left):
+            return _reply(Status.REFUSED, "you are in no room")
+        return _reply(Status.OK, "left")
+
+    @hookimpl
+    def connection_closed(self, connection: Connection) -> None:
+        """Take leave for a client that has gone; runs after its last message, so it cannot join again."""
+        self._rooms.leave(connection, _left)
+
+
+def _joined(members: list[Member], who: Member) -> None:
+    _push(members, EVENT, bytes([Happened.JOINED]) + _name(who))
+
+
+def _left(members: list[Member], who: Member) -> None:
+    _push(members, EVENT, bytes([Happened.LEFT]) + _name(who))
+
+
+def _push(members: list[Member], message_id: int, body: bytes) -> None:
+    for member in members:
+        # False means that the member has gone: connection_closed will come for it.
+        member.connection.send(message_id, body)
+
+
+def _name(member: Member) -> bytes:
+    # Cut between characters: half a character is no UTF-8.
+    name = member.name.encode()[:MAX_NAME].decode(errors="ignore").encode()
+    return bytes([len(name)]) + name
+
+
+def _text(body: bytes, limit: int) -> str | None:
+    if not 1 <= len(body) <= limit:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _reply(status: Status, text: str) -> bytes:
+    return bytes([status]) + text.encode()

@@ -1,0 +1,59 @@
+"""What a worker tells of itself."""
+
+from __future__ import annotations
+
+import time
+
+from commscaffoldd.core.route import Route
+from commscaffoldd.worker import views
+from commscaffoldd.worker.views import describe_connections, describe_routes
+from tests.core.slots import Recorder, open_slot
+
+
+def test_connections_the_longest_ones_first() -> None:
+    young, old = open_slot(Recorder()), open_slot(Recorder(), "compact")
+    now = time.monotonic()
+    young.opened_at, old.opened_at = now - 5, now - 500
+    young.last_seen, old.last_seen = now + 1, now - 7
+    old.unsent, old.messages_in = 42, 3
+    found = describe_connections([young, old], 2)
+    assert [round(row["since"]) for row in found["connections"]] == [500, 5]
+    row = found["connections"][0]
+    assert row | {"since": 0, "idle": 7} == {
+        "worker": 2,
+        "id": "1.0.0",
+        "peer": "192.0.2.7:51234",
+        "listen": "127.0.0.1:9000",
+        "layout": "compact",
+        "state": "open",
+        "since": 0,
+        "idle": 7,
+        "messages_in": 3,
+        "messages_out": 0,
+        "waiting": 0,
+        "unsent": 42,
+        "paused": False,
+    }
+    assert found["connections"][1]["idle"] == 0
+    assert found["truncated"] is False
+
+
+def test_one_that_has_just_closed_is_left_out() -> None:
+    slot = open_slot(Recorder())
+    slot.connection = None
+    assert describe_connections([slot], 1)["connections"] == []
+
+
+def test_the_answer_is_bounded() -> None:
+    assert views.MOST == 10_000
+    slots = [open_slot(Recorder())] * (views.MOST + 1)
+    found = describe_connections(slots, 1)
+    assert (len(found["connections"]), found["truncated"]) == (10_000, True)
+
+
+def test_routes_by_message_id() -> None:
+    routes = {n: Route(n, lambda _: None, "greet", f"f{n}", "inline") for n in (9, 3)}
+    assert describe_routes(routes) == [
+        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline"},
+        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline"},
+    ]
