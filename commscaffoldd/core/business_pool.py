@@ -13,7 +13,6 @@ A handler that is declared `inline` is not run here: the slot goes back to the r
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -24,6 +23,7 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.request import Request, Work
 from commscaffoldd.core.sender import SendQueue
+from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.settings import BusinessSettings
 from commscaffoldd.core.slot import Ready, Slot, State
 from commscaffoldd.core.turn import Outcome, TurnRunner
@@ -68,8 +68,7 @@ class BusinessPool:
         self._taken = [0] * (settings.threads + 1)  # each written by its own thread; the last one is the reactor's
         self.counters = [Counters() for _ in range(settings.threads)]
         self._threads = [
-            threading.Thread(target=self._run, args=(number,), name=f"business {number + 1}", daemon=True)
-            for number in range(settings.threads)
+            ServiceThread(f"business {number + 1}", self._run, number) for number in range(settings.threads)
         ]
 
     def start(self) -> None:
@@ -101,9 +100,14 @@ class BusinessPool:
         return self._settings.queue - self.depth
 
     @property
+    def excess(self) -> int:
+        """How many messages must go until reading may go on after the queue was full; 0 or less: none."""
+        return self.depth - self._settings.queue // 2
+
+    @property
     def half_empty(self) -> bool:
         """Whether so little waits that reading may go on after the queue was full."""
-        return self.depth <= self._settings.queue // 2
+        return self.excess <= 0
 
     def submit(self, slot: Slot, work: list[Work]) -> bool:
         """Let these messages wait, behind those of their connection that already do. The reactor's thread.

@@ -87,6 +87,10 @@ class Deadlines:
                 late.append(slot)
         return late
 
+    def over_send_buffer(self) -> tuple[Slot, ...]:
+        """Connections that are, or were until a moment ago, over `send_buffer`."""
+        return tuple(self._slow)
+
     def overdue_ends(self, now: float) -> list[Slot]:
         """Connections that should have ended by now."""
         return [slot for slot, deadline in self._ends.items() if deadline < now]

@@ -87,6 +87,13 @@ class Engine(Protocol):
     def resume_all(self) -> None:
         """Read from all paused connections again. The reactor's thread."""
 
+    def shed_slow_reader(self) -> int:
+        """Close the client of whose messages most wait until it reads. The reactor's thread.
+
+        Returns:
+            How many messages that frees; 0 if there is no such client.
+        """
+
     def stop_accepting(self) -> None:
         """Accept no more, for good. The reactor's thread."""
 

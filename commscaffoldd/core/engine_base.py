@@ -125,6 +125,17 @@ class EngineBase(ABC):
         for slot in tuple(self._paused):
             self._resume(slot)
 
+    def shed_slow_reader(self) -> int:
+        """See `Engine.shed_slow_reader`."""
+        parked = [slot for slot in self._deadlines.over_send_buffer() if slot.parked]
+        if not parked:
+            return 0
+        slot = max(parked, key=lambda slot: slot.waiting)
+        freed = slot.waiting
+        detail = f"the business queue is full, and {freed} messages of this client wait until it reads"
+        self.close(slot, reasons.SLOW_READER, detail)
+        return freed
+
     def close_all(self) -> list[Closed]:
         """See `Engine.close_all`."""
         for slot in self.open_slots():

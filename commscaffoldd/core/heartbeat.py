@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from commscaffoldd.core import reasons
+from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.settings import HeartbeatSettings
 from commscaffoldd.core.slot import Slot, State
 
@@ -38,7 +39,7 @@ class HeartbeatWatchdog:
         self._slots = slots
         self._close = close
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat watchdog", daemon=True)
+        self._thread = ServiceThread("heartbeat watchdog", self._run)
 
     def start(self) -> None:
         """Start the thread."""

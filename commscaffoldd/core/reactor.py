@@ -76,6 +76,7 @@ class Reactor:
         self._close_unknown = close_unknown
         self._tick = tick
         self._next_tick = 0.0
+        self._shed_at = 0.0  # monotonic: when a queue that is still full is relieved of those who do not read
         self._handed_back: deque[Slot] = deque()
         self._written: list[Slot] = []  # slots in whose outbox this turn has put something
         self.counters = Counters()
@@ -112,9 +113,12 @@ class Reactor:
         if room <= 0 and not pool.full:
             pool.full = True
             self.counters.queue_full += 1
+            self._shed_at = time.monotonic() + TICK
         elif pool.full and pool.half_empty:
             pool.full = False
             self._engine.resume_all()
+        elif pool.full and time.monotonic() >= self._shed_at:
+            self._shed()
         timeout = 0.0 if self._handed_back else longest
         batch = self._engine.poll(timeout, 0 if pool.full else room)
         self._open(batch)
@@ -129,6 +133,13 @@ class Reactor:
             self._closed(slot, connection, reason, detail)
         if batch.now >= self._next_tick:
             self._publish(batch.now)
+
+    def _shed(self) -> None:
+        """Close clients whose messages fill the queue because they do not read: nobody else shall wait for them."""
+        self._shed_at = time.monotonic() + TICK
+        excess = self._pool.excess
+        while excess > 0 and (freed := self._engine.shed_slow_reader()):
+            excess -= freed
 
     def _open(self, batch: Batch) -> None:
         opened = self._lifecycle.opened

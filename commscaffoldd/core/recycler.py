@@ -6,6 +6,7 @@ import threading
 import time
 
 from commscaffoldd.core.connection_pool import ConnectionPool
+from commscaffoldd.core.service_thread import ServiceThread
 
 SHORTEST_WAIT = 0.1  # seconds; also how late a slot may become free
 LONGEST_WAIT = 60.0
@@ -17,7 +18,7 @@ class Recycler:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recycler", daemon=True)
+        self._thread = ServiceThread("recycler", self._run)
 
     def start(self) -> None:
         """Start the thread."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from queue import SimpleQueue
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Engine
+from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.slot import Slot
 
 
@@ -56,7 +56,7 @@ class Sender:
         self._queue = queue
         self._engine = engine
         self.counters = Counters()
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._thread = ServiceThread("sender", self._run)
 
     def start(self) -> None:
         """Start the thread."""

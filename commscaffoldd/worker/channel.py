@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from commscaffoldd.core.service_thread import ServiceThread
+
 logger = logging.getLogger(__name__)
 
 Command: TypeAlias = Mapping[str, Any]
@@ -39,7 +41,7 @@ class Channel:
         self._commands = commands
         self._master_died = master_died
         self._sending = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="channel", daemon=True)
+        self._thread = ServiceThread("channel", self._run)
 
     def start(self) -> None:
         """Start the thread."""

@@ -9,12 +9,14 @@ import threading
 import time
 from typing import Any, Final, Literal, NoReturn
 
+from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.log import LogFile
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.host import PluginHost, WorkerInfo
 from commscaffoldd.worker.assembly import Worker
 from commscaffoldd.worker.channel import Channel, Command, send
 from commscaffoldd.worker.launch import Launch
+from commscaffoldd.worker.limits import raise_descriptor_limit
 from commscaffoldd.worker.plugins import load_host
 from commscaffoldd.worker.signals import install_handlers, reset_signals
 from commscaffoldd.worker.views import describe_connections, describe_routes
@@ -22,6 +24,7 @@ from commscaffoldd.worker.views import describe_connections, describe_routes
 logger = logging.getLogger(__name__)
 
 STOPPED: Final = 0
+CRASHED: Final = 1
 FAILED_TO_START: Final = 3
 MASTER_DIED: Final = 4
 
@@ -38,6 +41,7 @@ def run_worker(launch: Launch) -> NoReturn:
     """
     reset_signals()
     launch.log.set_role(f"worker {launch.number}")
+    raise_descriptor_limit(launch.config.connections.max)
     try:
         host = load_host(launch.config)
         worker = Worker(launch, host)
@@ -81,6 +85,7 @@ class _Process:
         # What has been loaded stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        threading.excepthook = _end_with_thread
         self._worker.start()
         self._channel.start()
         self._channel.tell({"event": "ready"})
@@ -89,7 +94,7 @@ class _Process:
             self._end()
         except BaseException:
             logger.exception("the worker ended by an unexpected error: please report this")
-            os._exit(1)
+            os._exit(CRASHED)
         os._exit(self._exit_code)
 
     def _end(self) -> None:
@@ -133,6 +138,20 @@ class _Process:
         self._begin_stop(ORPHAN_STOP)
         time.sleep(ORPHAN_END)
         os._exit(MASTER_DIED)
+
+
+def _end_with_thread(ended: threading.ExceptHookArgs) -> None:
+    """A thread has ended by an exception. Without one of ours a worker would be mute: the master has a better one.
+
+    Handlers' exceptions do not come here, but those of threads that plugins start do: their loss is the plugin's.
+    """
+    thread = ended.thread
+    name = thread.name if thread is not None else "unknown"
+    logger.error(
+        f"thread {name} ended by an unexpected {ended.exc_type.__name__}: {ended.exc_value}", exc_info=ended.exc_value
+    )
+    if isinstance(thread, ServiceThread):
+        os._exit(CRASHED)
 
 
 def _reopen_or_complain(log: LogFile) -> str | None:

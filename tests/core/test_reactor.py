@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
@@ -346,3 +347,20 @@ def test_bytes_of_the_standard_layout_are_what_clients_expect() -> None:
         peer.sock.sendall(bytes.fromhex("00000005 00000005 00000003 c1446436") + b"HELLO")
         rig.until(peer.bodies)
         assert STANDARD.encode(*peer.frames[0]) == bytes.fromhex("00000005 00000005 00000003 c1446436") + b"HELLO"
+
+
+def test_clients_that_do_not_read_cannot_hold_up_the_others() -> None:
+    business = BusinessSettings(queue=400, per_connection=100)
+    connections = ConnectionSettings(send_buffer=1024, slow_reader_timeout=30.0)
+    large = route(5, lambda request: request.body * 2000)
+    small = route(6, lambda request: request.body)
+    with reactor_rig(large, small, business=business, connections=connections) as rig:
+        greedy = [rig.connect() for _ in range(6)]
+        for peer in greedy:
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.send_some(peer.encode(5, b"x" * 16) * 300)
+        rig.until(lambda: rig.total("queue_full"))
+        good = rig.connect()
+        good.send(6, b"still served")
+        rig.until(lambda: good.bodies() == [b"still served"])
+        assert rig.total("slow_readers") > 0

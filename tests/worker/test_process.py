@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from commscaffoldd.worker.process import FAILED_TO_START, MASTER_DIED, STOPPED
+from commscaffoldd.worker.process import CRASHED, FAILED_TO_START, MASTER_DIED, STOPPED
 from commscaffoldd.worker.signals import KILLED_AT_ONCE
 from tests.core.waiting import wait_until
 from tests.worker.forked import Forked, forked_worker
@@ -227,3 +227,22 @@ def test_questions_are_answered(tmp_path: Path) -> None:
             (3, "slow", "pool"),
         ]
         assert "does not know the command 'dance'" in worker.ask(command="dance", request=7)["error"]
+
+
+def test_a_worker_whose_own_thread_ends_by_an_exception_does_not_live_on_mute(tmp_path: Path) -> None:
+    plugin = """
+from commscaffoldd import handler
+from commscaffoldd.core.sender import SendQueue
+
+@handler(1)
+def break_the_sender(request):
+    def fail(self):
+        raise MemoryError("made by the test")
+    SendQueue.take = fail
+    return b"the last one"
+"""
+    with forked_worker(tmp_path, plugin=plugin) as worker:
+        assert worker.hear() == READY
+        worker.call(worker.connect(), 1)
+        assert worker.wait() == CRASHED
+        assert "thread sender ended by an unexpected MemoryError: made by the test" in worker.log
