@@ -20,6 +20,7 @@ from commscaffoldd.core.deadlines import Deadlines
 from commscaffoldd.core.engine import Closed
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.strangers import describe_stranger
 
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
 GONE: Final = select.EPOLLHUP | select.EPOLLERR
@@ -56,6 +57,7 @@ class EngineBase(ABC):
         self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
         self._closed: list[Closed] = []
         self._paused: set[Slot] = set()
+        self._full = False  # the last poll had no budget: nobody is resumed before `resume_all`
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         # What other threads ask for; appending, adding and popping are atomic. Taken by the reactor in `poll`.
         self._woken = False
@@ -82,8 +84,8 @@ class EngineBase(ABC):
         """Send these last bytes, as far as they go, and shut our side. Called with the slot's lock held."""
 
     @abstractmethod
-    def _buffered(self, slot: Slot) -> int:
-        """Bytes of an incomplete frame that are kept for the slot."""
+    def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
+        """How many bytes of an incomplete frame are kept for the slot, and the first few of them."""
 
     # -- the reactor's thread ------------------------------------------------------------------------------
 
@@ -122,7 +124,10 @@ class EngineBase(ABC):
 
     def resume_all(self) -> None:
         """See `Engine.resume_all`."""
-        for slot in tuple(self._paused):
+        self._full = False
+        # Who was read longest ago comes first: the kernel reports in this order, and the budget may not be enough
+        # for all. One busy client would have it each time otherwise.
+        for slot in sorted(self._paused, key=lambda slot: slot.last_seen):
             self._resume(slot)
 
     def shed_slow_reader(self) -> int:
@@ -211,7 +216,9 @@ class EngineBase(ABC):
             else:
                 self.close(slot, reason)
         while self._asked_resume:
-            self._resume(self._asked_resume.pop())
+            slot = self._asked_resume.pop()
+            if not self._full:
+                self._resume(slot)
         while self._asked_drained:
             self._finish_drained(self._asked_drained.pop())
 
@@ -240,12 +247,10 @@ class EngineBase(ABC):
         if not self._deadlines.due(now):
             return
         for slot in self._deadlines.late_frames(now):
-            self.close(
-                slot,
-                reasons.FRAME_TIMEOUT,
-                f"a frame of which {self._buffered(slot)} bytes had come was not finished "
-                f"in {self._frame.timeout:g} s",
-            )
+            kept, head = self._incomplete(slot)
+            detail = f"a frame of which {kept} bytes had come was not finished in {self._frame.timeout:g} s"
+            hint = "" if slot.messages_in else describe_stranger(head)
+            self.close(slot, reasons.FRAME_TIMEOUT, detail + hint)
         for slot in self._deadlines.slow_readers(now):
             self.close(
                 slot,

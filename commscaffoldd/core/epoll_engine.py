@@ -84,7 +84,7 @@ class EpollEngine(EngineBase):
         batch = Batch(now=now, closed=self._closed)
         if events:
             self.counters.polls += 1
-        pausing = budget <= 0
+        pausing = self._full = budget <= 0
         # Accepting first: a descriptor that is closed below cannot be one that was accepted in this turn.
         if self._acceptor.accepting:
             for fd, _ in events:
@@ -284,5 +284,5 @@ class EpollEngine(EngineBase):
         with contextlib.suppress(OSError):  # gone already: the next event says so
             slot.socket.shutdown(socket.SHUT_WR)
 
-    def _buffered(self, slot: Slot) -> int:
-        return slot.reader.buffered if slot.reader is not None else 0
+    def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
+        return (slot.reader.buffered, slot.reader.head) if slot.reader is not None else (0, b"")

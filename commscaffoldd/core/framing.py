@@ -60,6 +60,11 @@ class FrameReader:
         """Bytes of an incomplete frame that are kept; 0 between frames."""
         return len(self._remainder) if self._remainder is not None else 0
 
+    @property
+    def head(self) -> bytes:
+        """The first few bytes of the incomplete frame; empty between frames."""
+        return bytes(self._remainder[:16]) if self._remainder is not None else b""
+
     def feed(self, data: bytes) -> tuple[list[Frame], FrameError | None]:
         """Take the next bytes of the stream; give the frames that are complete now, and why it cannot go on.
 

@@ -66,7 +66,7 @@ class ControlServer:
         self._loop = loop
         self._path = path
         self._handler = handler
-        self._clients: set[_Client] = set()
+        self._clients: list[_Client] = []  # the oldest first
         self._paused: Timer | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
@@ -98,7 +98,8 @@ class ControlServer:
 
     def forget(self, client: _Client) -> None:
         """A client has gone."""
-        self._clients.discard(client)
+        if client in self._clients:
+            self._clients.remove(client)
 
     def handle(self, request: ControlRequest) -> None:
         """Call the handler; what it did not expect is the client's error, not the master's end."""
@@ -119,12 +120,21 @@ class ControlServer:
             self._paused = self._loop.call_later(_AFTER_ACCEPT_ERROR, self._resume)
             return
         if len(self._clients) >= MAX_CLIENTS:
-            text = f"{MAX_CLIENTS} control clients are connected already; try again"
+            self._make_room()
+        if len(self._clients) >= MAX_CLIENTS:
+            text = f"{MAX_CLIENTS} control clients wait for answers already; try again"
             connected.setblocking(False)
             send_line(connected, {"ok": False, "errors": [text], "exit_code": 1})
             connected.close()
             return
-        self._clients.add(_Client(self._loop, connected, self))
+        self._clients.append(_Client(self._loop, connected, self))
+
+    def _make_room(self) -> None:
+        """Close the one that has said nothing for the longest: those that are silent keep nobody out."""
+        for client in self._clients:
+            if not client.asked:
+                client.close()
+                return
 
     def _resume(self) -> None:
         self._loop.watch(self._socket.fileno(), READ, self._accept)
@@ -136,19 +146,19 @@ class _Client:
     def __init__(self, loop: Loop, connected: socket.socket, server: ControlServer) -> None:
         self._loop = loop
         self._server = server
-        self._asked = False
+        self.asked = False
         self._idle = loop.call_later(IDLE, self.close)
         self.stream = LineStream(loop, connected, self, MAX_REQUEST, MAX_UNSENT)
 
     def received(self, message: JsonObject) -> None:
-        if self._asked:
+        if self.asked:
             return  # one request a connection
-        self._asked = True
+        self.asked = True
         self._idle.cancel()
         self._server.handle(ControlRequest(message, self))
 
     def ended(self, reason: str) -> None:
-        if reason and not self._asked:
+        if reason and not self.asked:
             LOG.warning(f"a control client was closed: {reason}")
         self.close()
 

@@ -26,7 +26,6 @@ LOG = logging.getLogger(__name__)
 
 UMASK: Final = 0o027
 _MARGIN: Final = 10.0  # seconds over start_timeout, within which the master itself says that it failed
-_ENGINE: Final = "python"
 
 __all__ = ["LaunchResult", "Ready", "launch_daemon", "run_foreground"]
 
@@ -110,7 +109,7 @@ def run_foreground(
     except StartRefused as refused:
         on_failed(refused.errors)
         return refused.exit_code
-    master = Master(prepared, _Callbacks(on_ready, on_failed), code or worker_code(), _ENGINE)
+    master = Master(prepared, _Callbacks(on_ready, on_failed), code or worker_code())
     try:
         with prepared.pidfile:
             return master.run()
@@ -169,7 +168,7 @@ def _daemon(prepared: Prepared, announcer: Announcer, code: WorkerCode) -> NoRet
         )
         context.open()
         announcer.started()
-        master = Master(prepared, _Announcement(announcer), code, _ENGINE)
+        master = Master(prepared, _Announcement(announcer), code)
         exit_code = master.run()
         context.close()
     except BaseException as error:  # nobody else would ever see it

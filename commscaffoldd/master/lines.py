@@ -72,7 +72,8 @@ class LineStream:
         """Send what waits, then close; what comes in is no longer heard."""
         self._closing = True
         self._reading = False
-        self._flush()
+        if self.open:
+            self._flush()
 
     def drain(self) -> None:
         """Hear all that has come already, of a sender that is known to have ended."""

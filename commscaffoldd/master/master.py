@@ -23,7 +23,7 @@ from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.notify import Notifier
 from commscaffoldd.master.pidfile import Pidfile
 from commscaffoldd.master.prepare import Prepared, open_configured_log
-from commscaffoldd.master.privileges import PrivilegeError, drop
+from commscaffoldd.master.privileges import PrivilegeError, drop, without_effect
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.readiness import Failed, Ready
 from commscaffoldd.master.reload import Reload, ReloadResult
@@ -80,10 +80,9 @@ class Master:
         prepared: what was opened for it. The pidfile is released by whoever runs the master, after `run`.
         startup: hears whether the start went well.
         code: what runs in workers and canaries.
-        engine: the engine's name, for `status`.
     """
 
-    def __init__(self, prepared: Prepared, startup: Startup, code: WorkerCode, engine: str) -> None:
+    def __init__(self, prepared: Prepared, startup: Startup, code: WorkerCode) -> None:
         self._pidfile: Pidfile = prepared.pidfile
         self._identity = prepared.identity
         self._default_log = prepared.default_log
@@ -103,7 +102,7 @@ class Master:
             gone=self._worker_gone,
         )
         self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
-        self._report = StatusReport(self._fleet, self._rows, engine)
+        self._report = StatusReport(self._fleet, self._rows, prepared.engine)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
         self._exit_code = 0
@@ -225,6 +224,8 @@ class Master:
 
     def _start(self) -> None:
         config = self._generation.config
+        if warning := without_effect(config.daemon.user, config.daemon.group):
+            LOG.warning(warning)
         LOG.info(f"starting {config.worker_count} workers with {config.path}")
         gc.freeze()  # what exists now is shared by all workers; a collection must not copy its pages
         slots = range(1, config.worker_count + 1)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from commscaffoldd.config.schema import Config
+from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.log import LogFile, open_log
-from commscaffoldd.master.batch import FAILURE
+from commscaffoldd.master.batch import CONFIGURATION, FAILURE
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.listeners import ListenerSet
@@ -37,6 +38,7 @@ class Prepared:
     generation: Generation
     identity: Identity | None
     default_log: Path | None
+    engine: str
 
     def fds(self) -> list[int]:
         """Every descriptor among it."""
@@ -59,6 +61,10 @@ def prepare(config: Config, default_log: Path | None) -> Prepared:
     """
     run_dir = Path(config.daemon.run_dir)
     try:
+        engine = wanted_engine()
+    except ValueError as error:
+        raise StartRefused((str(error),), CONFIGURATION) from None
+    try:
         identity = wanted_identity(config.daemon.user, config.daemon.group)
         _make_run_dir(run_dir, identity)
         pidfile = Pidfile(config.pidfile)
@@ -70,10 +76,11 @@ def prepare(config: Config, default_log: Path | None) -> Prepared:
     except OSError as error:
         raise _refused("cannot use", error) from None
     try:
-        return _open(config, pidfile, identity, default_log)
+        generation = _open(config, pidfile, identity, default_log)
     except BaseException:
         pidfile.release()
         raise
+    return Prepared(pidfile, generation, identity, default_log, engine)
 
 
 def open_configured_log(config: Config, default_log: Path | None) -> LogFile:
@@ -82,7 +89,7 @@ def open_configured_log(config: Config, default_log: Path | None) -> LogFile:
     return open_log(path, config.log.level, config.log.format)
 
 
-def _open(config: Config, pidfile: Pidfile, identity: Identity | None, default_log: Path | None) -> Prepared:
+def _open(config: Config, pidfile: Pidfile, identity: Identity | None, default_log: Path | None) -> Generation:
     try:
         log = open_configured_log(config, default_log)
     except OSError as error:
@@ -101,7 +108,7 @@ def _open(config: Config, pidfile: Pidfile, identity: Identity | None, default_l
         listeners.close_except(None)
         log.close()
         raise _refused("cannot hand over to the configured user", error) from None
-    return Prepared(pidfile, Generation(1, config, log, listeners), identity, default_log)
+    return Generation(1, config, log, listeners)
 
 
 def _make_run_dir(run_dir: Path, identity: Identity | None) -> None:

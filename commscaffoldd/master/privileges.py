@@ -25,8 +25,8 @@ class Identity:
 def wanted_identity(user: str, group: str) -> Identity | None:
     """The identity to take on, None to stay who we are.
 
-    None is also the answer for a process that is not root, which cannot change and is told so by the
-    configuration's own check. Raises PrivilegeError for a name that does not exist.
+    None is also the answer for a process that is not root and so cannot change: `without_effect` has words for
+    that. Raises PrivilegeError for a name that does not exist.
     """
     if os.geteuid() != 0 or not (user or group):
         return None
@@ -43,6 +43,18 @@ def wanted_identity(user: str, group: str) -> Identity | None:
         except KeyError:
             raise PrivilegeError(f"daemon.group: there is no group {group!r}") from None
     return Identity(user, uid, gid)
+
+
+def without_effect(user: str, group: str) -> str:
+    """What to warn of if this process is not root: the configured names that it does not have; empty if nothing."""
+    if os.geteuid() == 0:
+        return ""
+    names = []
+    if user and not _is_user(user):
+        names.append(f"daemon.user = {user!r}")
+    if group and not _is_group(group):
+        names.append(f"daemon.group = {group!r}")
+    return f"{' and '.join(names)} without effect: only root can become another user" if names else ""
 
 
 def hand_over(identity: Identity, run_dir: Path, log_fd: int | None) -> None:
@@ -70,3 +82,17 @@ def drop(identity: Identity) -> None:
         except PermissionError:
             return
         raise PrivilegeError(f"root could be regained after becoming {identity.user}")
+
+
+def _is_user(name: str) -> bool:
+    try:
+        return pwd.getpwnam(name).pw_uid == os.geteuid()
+    except KeyError:
+        return False
+
+
+def _is_group(name: str) -> bool:
+    try:
+        return grp.getgrnam(name).gr_gid == os.getegid()
+    except KeyError:
+        return False

@@ -39,7 +39,7 @@ class Signals:
 
     def __init__(self, loop: Loop, actions: Mapping[signal.Signals, Callable[[], None]]) -> None:
         self._loop = loop
-        self._actions = actions
+        self._actions: dict[int, Callable[[], None]] = {int(number): action for number, action in actions.items()}
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
@@ -70,7 +70,7 @@ class Signals:
     def _read(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
             for number in self._receiver.recv(_CHUNK):
-                action = self._actions.get(signal.Signals(number))
+                action = self._actions.get(number)
                 if action is not None:
                     action()
 

@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import os
 import resource
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from commscaffoldd.core.counters import NAMES
@@ -15,6 +14,7 @@ from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.rows import Rows
 from commscaffoldd.master.supervisor import Supervisor
 from commscaffoldd.master.workers import Fleet, Worker
+from commscaffoldd.version import __version__
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class StatusReport:
         workers.sort(key=lambda one: (one["number"], one["pid"]))
         log = generation.log.path
         return {
-            "version": _version(),
+            "version": __version__,
             "pid": os.getpid(),
             "uptime": round(Loop.now() - self._began, 3),
             "started": self._started,
@@ -111,10 +111,3 @@ def _resident_bytes(pid: int) -> int:
             return int(file.read().split()[1]) * resource.getpagesize()
     except (OSError, IndexError, ValueError):
         return 0  # it has just ended, or /proc is hidden
-
-
-def _version() -> str:
-    try:
-        return version("commscaffoldd")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "unknown"

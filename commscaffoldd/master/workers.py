@@ -55,7 +55,7 @@ class Spawn(Protocol):
     """What forks: `Spawner.spawn`."""
 
     def __call__(
-        self, generation: Generation, number: int, slot: int, row: StatisticsRow
+        self, generation: Generation, number: int, slot: int, row: StatisticsRow, /
     ) -> tuple[int, socket.socket]:
         """Fork worker `number`, with the sockets of `slot`; returns pid and our end of its channel. OSError."""
 

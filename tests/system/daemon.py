@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,17 +30,7 @@ from tests.system.waiting import wait_until
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = ROOT / "plugins"
 PROGRAM: Final = (sys.executable, "-m", "commscaffoldd")
-AS_NOBODY: Final = (
-    sys.executable,
-    "-c",
-    # Everything is imported first: the new user may not be allowed to read this interpreter, or this source.
-    "import importlib, os, pkgutil, pwd, encodings.idna, encodings.utf_8_sig, json.decoder, shlex, commscaffoldd\n"
-    "for module in pkgutil.walk_packages(commscaffoldd.__path__, 'commscaffoldd.'):\n"
-    "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
-    "nobody = pwd.getpwnam('nobody')\n"
-    "os.setgroups([]); os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)\n"
-    "from commscaffoldd.cli.main import main; main(prog_name='commscaffoldd')",
-)
+AS_NOBODY: Final = (sys.executable, "-P", str(Path(__file__).with_name("as_nobody.py")))
 """The command, started by root, as another user."""
 PATIENCE: Final = 45.0  # seconds that a command may take on a busy machine
 
@@ -87,7 +78,7 @@ class Daemon:
     # -- files ---------------------------------------------------------------------------------------------
 
     def configure(self, **sections: Any) -> None:
-        """Write the configuration, with these sections' keys changed. A list, as `listen` is, is taken as it stands."""
+        """Write the configuration, with these sections' keys changed; a list, as `listen` is, is replaced."""
         for name, value in sections.items():
             if isinstance(value, Mapping):
                 self.config.setdefault(name, {}).update(value)
@@ -215,6 +206,12 @@ class Daemon:
         number: int = self.status()["totals"][counter]
         return number
 
+    def settled(self, counter: str) -> int:
+        """The same once every worker has published what has happened until now: a number to compare with later."""
+        now = time.monotonic_ns()
+        wait_until(lambda: all(one["statistics"]["turned_ns"] > now for one in self.status()["workers"]))
+        return self.count(counter)
+
     def gauge(self, name: str) -> int:
         """The sum of a gauge over the living workers."""
         return sum(worker["statistics"][name] for worker in self.status()["workers"])
@@ -270,8 +267,8 @@ class Daemon:
                 with contextlib.suppress(NotRunning):
                     self.ask("stop", now=True)
             self._expect_no_processes()
-            taken = [port for port in self._used_ports if not is_free(port)]
-            assert not taken, f"still listened at: ports {taken}"
+            # A process that ends loses its environment a moment before its sockets.
+            wait_until(lambda: all(map(is_free, self._used_ports)), what=f"ports {self._used_ports} to be free")
         finally:
             if self.foreground is not None:
                 self.foreground.wait(timeout=PATIENCE)
