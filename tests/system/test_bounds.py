@@ -98,7 +98,9 @@ def test_one_connection_with_much_waiting_does_not_take_the_queue_from_others(da
 
 def test_a_client_that_does_not_read_is_paused_then_closed(daemon: Daemon) -> None:
     daemon.plugin("bounds", PLUGIN)
-    daemon.configure(connections={"send_buffer": 65536, "slow_reader_timeout": 1.5}, flood=NO_FLOOD)
+    # The queue has room for all of it: when it has not, clients that do not read are closed sooner.
+    limits = {"send_buffer": 65536, "slow_reader_timeout": 1.5}
+    daemon.configure(connections=limits, business={"queue": 100_000}, flood=NO_FLOOD)
     daemon.start()
     (worker,) = daemon.worker_pids()
     with Load(daemon.address(), 4) as load:
