@@ -52,8 +52,8 @@ class Talker:
         try:
             data = self.socket.recv(65536)
         except OSError as error:
-            self.ended = True
             self.error = self.error or f"reset: {error}"
+            self.ended = True  # last, because another thread waits for it
             return 0
         if not data:
             self.ended = True
