@@ -6,9 +6,10 @@ sees a socket, or knows what kind of transport a message came by.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
@@ -18,7 +19,7 @@ from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.slot import Slot
 
 VARIABLE: Final = "COMMSCAFFOLDD_ENGINE"
-
+EngineName: TypeAlias = Literal["python", "native"]
 
 Closed: TypeAlias = tuple[Slot, Connection, str, str]
 """A connection that has ended, the slot it had, the reason, and a detail for the log."""
@@ -81,8 +82,14 @@ class Engine(Protocol):
     def check_drained(self, slot: Slot) -> None:
         """A draining slot may be done: have the reactor look. Any thread."""
 
+    def check_if_draining(self, slot: Slot) -> None:
+        """None of the slot's messages runs any more: if it is draining, have the reactor look. Any thread."""
+
     def resume_soon(self, slot: Slot) -> None:
         """Read from a paused connection again. Any thread; if the cause remains, it is paused again."""
+
+    def resume_if_few(self, slot: Slot) -> None:
+        """`resume_soon`, if few of a paused connection's messages wait. Any thread."""
 
     def resume_all(self) -> None:
         """Read from all paused connections again. The reactor's thread."""
@@ -110,8 +117,8 @@ class Engine(Protocol):
         """Give the engine's own descriptors back. The reactor's thread, once no other uses the engine any more."""
 
 
-def wanted_engine() -> str:
-    """The engine that `COMMSCAFFOLDD_ENGINE` asks for: `python`, `native` or `auto`.
+def wanted_engine() -> EngineName:
+    """The engine that `COMMSCAFFOLDD_ENGINE` asks for; `auto`: the native one where there is one.
 
     Raises:
         ValueError: it asks for something else, or for an engine that is not there.
@@ -119,6 +126,18 @@ def wanted_engine() -> str:
     wanted = os.environ.get(VARIABLE, "auto")
     if wanted not in {"python", "native", "auto"}:
         raise ValueError(f"{VARIABLE} is {wanted!r}; allowed: python, native, auto")
+    if wanted == "python":
+        return "python"
+    missing = why_no_native_engine()
+    if missing is None:
+        return "native"
     if wanted == "native":
-        raise ValueError(f"{VARIABLE} is 'native', but this installation has no native engine; allowed: python, auto")
+        raise ValueError(f"{VARIABLE} is 'native', but {missing}; allowed: python, auto")
     return "python"
+
+
+def why_no_native_engine() -> str | None:
+    """Why this installation has no native engine; `None` if it has one."""
+    if importlib.util.find_spec("commscaffoldd.core.native.wire") is None:
+        return "this installation has no native engine (there was no C compiler when it was installed)"
+    return None

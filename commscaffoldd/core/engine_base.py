@@ -72,16 +72,28 @@ class EngineBase(ABC):
         """See `Engine.open_slots`."""
 
     @abstractmethod
-    def _arm(self, slot: Slot) -> None:
-        """Watch the socket for what the slot's state asks for. Called with the slot's lock held."""
+    def _cut_off(self, slot: Slot) -> list[Ready]:
+        """Raise the generation, forget what waits for the client, close the socket; all in one step for others.
+
+        Returns:
+            The work that was parked.
+        """
 
     @abstractmethod
-    def _close_socket(self, slot: Slot) -> None:
-        """Close the slot's socket and forget what waits for it. Called with the slot's lock held."""
+    def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
+        """Shut our side and let the slot linger, unless something waits for the client; one step for others.
+
+        Args:
+            slot: a draining one.
+            farewell: last bytes to send, as far as the socket takes them.
+
+        Returns:
+            Whether it was done.
+        """
 
     @abstractmethod
-    def _end_stream(self, slot: Slot, farewell: bytes) -> None:
-        """Send these last bytes, as far as they go, and shut our side. Called with the slot's lock held."""
+    def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
+        """Set the slot's state, and whether it is paused, and watch its socket for what follows from that."""
 
     @abstractmethod
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
@@ -94,11 +106,7 @@ class EngineBase(ABC):
         connection = slot.connection
         if connection is None:  # closed already
             return
-        with slot.lock:
-            slot.generation += 1  # from here on nothing can be queued for this connection
-            slot.outbox, slot.unsent, slot.over_since = [], 0, 0.0
-            parked, slot.parked = slot.parked, []
-            self._close_socket(slot)
+        parked = self._cut_off(slot)  # from here on nothing can be queued for this connection
         self._paused.discard(slot)
         self._deadlines.forget(slot)
         slot.connection = None
@@ -116,9 +124,7 @@ class EngineBase(ABC):
             return
         slot.end_reason, slot.end_detail = reason, detail
         self._deadlines.begin_end(slot, time.monotonic(), self._deadlines.slow_reader_timeout)
-        with slot.lock:
-            slot.state = State.DRAINING
-            self._arm(slot)
+        self._watch(slot, State.DRAINING, paused=slot.paused)
         self._paused.discard(slot)
         self._finish_drained(slot)
 
@@ -169,10 +175,20 @@ class EngineBase(ABC):
         self._asked_drained.add(slot)
         self.wake()
 
+    def check_if_draining(self, slot: Slot) -> None:
+        """See `Engine.check_if_draining`."""
+        if slot.state is State.DRAINING:
+            self.check_drained(slot)
+
     def resume_soon(self, slot: Slot) -> None:
         """See `Engine.resume_soon`."""
         self._asked_resume.add(slot)
         self.wake()
+
+    def resume_if_few(self, slot: Slot) -> None:
+        """See `Engine.resume_if_few`."""
+        if slot.paused and slot.waiting <= self._per_connection // 2:
+            self.resume_soon(slot)
 
     def watch_slow(self, slot: Slot) -> None:
         """See `slot.Outlet.watch_slow`."""
@@ -187,9 +203,7 @@ class EngineBase(ABC):
         if mask & GONE:
             self.close(slot, reasons.PEER_RESET)
             return
-        with slot.lock:
-            slot.paused = True
-            self._arm(slot)
+        self._watch(slot, slot.state, paused=True)
         self._paused.add(slot)
         # Whoever removes the cause looks at `paused` after that; it may have looked before it was set here.
         if budget > 0 and not self._must_wait(slot):
@@ -201,9 +215,7 @@ class EngineBase(ABC):
             # It was not silent, and not late with its frame: we did not listen.
             slot.last_seen = now = time.monotonic()
             self._deadlines.restart_frame(slot, now)
-            with slot.lock:
-                slot.paused = False
-                self._arm(slot)
+            self._watch(slot, slot.state, paused=False)
 
     def _take_requests(self) -> None:
         self._woken = False  # before looking: who asks after the look wakes again
@@ -230,18 +242,13 @@ class EngineBase(ABC):
             if not slot.unsent:
                 self.close(slot, slot.end_reason, slot.end_detail)
             return
-        with slot.lock:
-            endpoint = slot.endpoint
-            assert endpoint is not None, "a draining slot has an endpoint"
-            if slot.unsent:  # under the lock: a push may come at any time until the state forbids it
-                return
-            slot.state = State.LINGERING
-            farewell = b""
-            if slot.end_reason == reasons.STOPPING and endpoint.go_away_id is not None:
-                farewell = endpoint.layout.encode(endpoint.go_away_id, 0, b"")
-            self._end_stream(slot, farewell)
-            self._arm(slot)
-        self._deadlines.begin_end(slot, time.monotonic(), LINGER)
+        endpoint = slot.endpoint
+        assert endpoint is not None, "a draining slot has an endpoint"
+        farewell = b""
+        if slot.end_reason == reasons.STOPPING and endpoint.go_away_id is not None:
+            farewell = endpoint.layout.encode(endpoint.go_away_id, 0, b"")
+        if self._end_stream(slot, farewell):
+            self._deadlines.begin_end(slot, time.monotonic(), LINGER)
 
     def _enforce_deadlines(self, now: float) -> None:
         if not self._deadlines.due(now):

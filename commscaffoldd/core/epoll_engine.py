@@ -261,28 +261,45 @@ class EpollEngine(EngineBase):
     # -- what EngineBase asks for --------------------------------------------------------------------------
 
     def _arm(self, slot: Slot) -> None:
+        # Called with the slot's lock held.
         reading = (slot.state is State.OPEN and not slot.paused) or slot.state is State.LINGERING
         interest = (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if slot.blocked else 0)
         if interest != slot.interest and slot.socket is not None:
             slot.interest = interest
             self._epoll.modify(slot.socket.fileno(), interest)
 
-    def _close_socket(self, slot: Slot) -> None:
-        client, slot.socket = slot.socket, None
-        assert client is not None, "an open slot has a socket"
-        slot.chunks, slot.reader = [], None
-        fd = client.fileno()
-        self._epoll.unregister(fd)
-        client.close()
-        del self._by_fd[fd]
+    def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
+        with slot.lock:
+            slot.state, slot.paused = state, paused
+            self._arm(slot)
 
-    def _end_stream(self, slot: Slot, farewell: bytes) -> None:
-        assert slot.socket is not None, "a draining slot has a socket"
-        if farewell:
-            with contextlib.suppress(OSError):  # the socket may be full: the farewell is a courtesy
-                slot.socket.send(farewell)
-        with contextlib.suppress(OSError):  # gone already: the next event says so
-            slot.socket.shutdown(socket.SHUT_WR)
+    def _cut_off(self, slot: Slot) -> list[Ready]:
+        with slot.lock:
+            slot.generation += 1
+            slot.outbox, slot.unsent, slot.over_since = [], 0, 0.0
+            parked, slot.parked = slot.parked, []
+            client, slot.socket = slot.socket, None
+            assert client is not None, "an open slot has a socket"
+            slot.chunks, slot.reader = [], None
+            fd = client.fileno()
+            self._epoll.unregister(fd)
+            client.close()
+            del self._by_fd[fd]
+        return parked
+
+    def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
+        with slot.lock:
+            if slot.unsent:  # under the lock: a push may come at any time until the state forbids it
+                return False
+            slot.state = State.LINGERING
+            assert slot.socket is not None, "a draining slot has a socket"
+            if farewell:
+                with contextlib.suppress(OSError):  # the socket may be full: the farewell is a courtesy
+                    slot.socket.send(farewell)
+            with contextlib.suppress(OSError):  # gone already: the next event says so
+                slot.socket.shutdown(socket.SHUT_WR)
+            self._arm(slot)
+            return True
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
         return (slot.reader.buffered, slot.reader.head) if slot.reader is not None else (0, b"")

@@ -56,6 +56,7 @@ class Layout:
     Attributes:
         name: as configured.
         spec: what it was made from.
+        fields: the header's fields in the order of the wire.
         header_size: bytes.
         body_offset: what is added to the length field's value to get the size of the body.
         min_body, max_body: the smallest and the largest body, in bytes, that the length field can express.
@@ -73,6 +74,7 @@ class Layout:
         self.spec = spec
         fields = [_parse_field(text) for text in spec.fields]
         _check_fields(fields)
+        self.fields = tuple(fields)
         self._read_shape(fields)
         self._prepare_codec(fields)
         if self.max_body < 1:
@@ -119,7 +121,7 @@ class Layout:
         if self.has_id and not 0 <= message_id <= self.max_id:
             raise ValueError(f"message ID {message_id} does not fit layout {self.name}: 0 to {self.max_id}")
 
-    def _read_shape(self, fields: list[_Field]) -> None:
+    def _read_shape(self, fields: list[HeaderField]) -> None:
         valued = [field for field in fields if field.name != "skip"]
         names = [field.name for field in valued]
         widths = {field.name: field.bits for field in valued}
@@ -140,7 +142,7 @@ class Layout:
         self.go_away_id = self.max_id - 1 if self.has_id else None
         self.magics = tuple((index, field.value) for index, field in enumerate(valued) if field.name == "magic")
 
-    def _prepare_codec(self, fields: list[_Field]) -> None:
+    def _prepare_codec(self, fields: list[HeaderField]) -> None:
         order = self.spec.byte_order
         codes = (f"{field.bits // 8}x" if field.name == "skip" else _CODES[field.bits] for field in fields)
         codec = struct.Struct((">" if order == "big" else "<") + "".join(codes))
@@ -182,13 +184,21 @@ class Layout:
         self._pack = pack
 
 
-class _Field(Struct, frozen=True):
+class HeaderField(Struct, frozen=True):
+    """One field of a header.
+
+    Attributes:
+        name: what it means; one of `FIELD_NAMES`.
+        bits: its width.
+        value: what stands there, for `magic`.
+    """
+
     name: str
     bits: int
     value: int
 
 
-def _parse_field(text: str) -> _Field:
+def _parse_field(text: str) -> HeaderField:
     found = _FIELD.fullmatch(text)
     if found is None or found["name"] not in FIELD_NAMES:
         raise LayoutError(f"{text!r} is not a field; allowed: {_ALLOWED_FIELD}")
@@ -200,10 +210,10 @@ def _parse_field(text: str) -> _Field:
         raise LayoutError(f"{text!r}: {value:#x} does not fit {bits} bits")
     if name == "crc32" and bits != 32:  # noqa: PLR2004
         raise LayoutError(f"{text!r}: a CRC-32 is crc32:u32")
-    return _Field(name, bits, value)
+    return HeaderField(name, bits, value)
 
 
-def _check_fields(fields: list[_Field]) -> None:
+def _check_fields(fields: list[HeaderField]) -> None:
     if len(fields) > MAX_FIELDS:
         raise LayoutError(f"{len(fields)} fields; allowed: at most {MAX_FIELDS}")
     names = [field.name for field in fields]

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Engine
+from commscaffoldd.core.path import PathSendQueue
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.slot import Slot
 
@@ -52,7 +53,7 @@ class SendQueue:
 class Sender:
     """Owns the sender thread."""
 
-    def __init__(self, queue: SendQueue, engine: Engine) -> None:
+    def __init__(self, queue: PathSendQueue, engine: Engine) -> None:
         self._queue = queue
         self._engine = engine
         self.counters = Counters()

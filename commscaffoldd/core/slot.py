@@ -145,6 +145,38 @@ class Slot:
         return not self.pending and not self.owner.locked() and not self.concurrent
 
     @property
+    def owned(self) -> bool:
+        """Whether somebody has the right to run its messages."""
+        return self.owner.locked()
+
+    def try_own(self) -> bool:
+        """Take the right to run its messages, if it is free. Any thread."""
+        return self.owner.acquire(blocking=False)
+
+    def disown(self) -> None:
+        """Give that right up. Whoever has it."""
+        self.owner.release()
+
+    def submit(self, work: list[Work]) -> bool:
+        """Let these messages wait, behind those that already do. The reactor's thread.
+
+        Returns:
+            Whether the caller now has the right to run them, and must see to it that they are.
+        """
+        self.pending += work
+        return self.owner.acquire(blocking=False)
+
+    def disown_if_done(self) -> bool:
+        """Give the right to run its messages up, all that waited having been run. Whoever has it.
+
+        Returns:
+            Whether nothing has come meanwhile; if not, the caller has the right again.
+        """
+        self.owner.release()
+        # The reactor appends first and tries the lock then: either it finds it free, or this finds what it appended.
+        return not (self.pending and self.owner.acquire(blocking=False))
+
+    @property
     def waiting(self) -> int:
         """How many of its messages wait or run, near enough."""
         return len(self.pending) + len(self.concurrent)

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.accept import AcceptMutex, Listener
-from commscaffoldd.core.business_pool import BusinessPool, ReadyQueue
-from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.assembly import Core
 from commscaffoldd.core.engine import wanted_engine
-from commscaffoldd.core.epoll_engine import EpollEngine
 from commscaffoldd.core.flood import FloodGate
-from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.heartbeat import HeartbeatWatchdog
-from commscaffoldd.core.reactor import Lifecycle, Reactor
+from commscaffoldd.core.path import PathSettings
+from commscaffoldd.core.reactor import Lifecycle
 from commscaffoldd.core.recycler import Recycler
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Route
-from commscaffoldd.core.sender import Sender, SendQueue
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.worker.launch import Launch, ListenSocket
@@ -42,40 +37,25 @@ class Worker:
             ValueError: the environment asks for an engine that is not there.
         """
         config = launch.config
-        wanted_engine()
-        send_queue, ready = SendQueue(), _ready_queue()
-        self.engine = EpollEngine(
-            [_listener(config, one) for one in launch.sockets],
-            config.frame,
-            config.connections,
-            worker=launch.number,
-            per_connection=config.business.per_connection,
-            mutex=_accept_mutex(launch.sockets, launch.accept_lock),
-            flush_soon=send_queue.put,
-            unpark=ready.put,
+        flood = FloodGate(config.flood) if config.flood.enabled else None
+        self.core = Core(
+            wanted_engine(),
+            PathSettings(
+                listeners=[_listener(config, one) for one in launch.sockets],
+                frame=config.frame,
+                connections=config.connections,
+                business=config.business,
+                routes=host.routes,
+                flood=flood,
+                worker=launch.number,
+                mutex=_accept_mutex(launch.sockets, launch.accept_lock),
+            ),
+            _lifecycle(host),
+            self._publish,
         )
-        runner = HandlerRunner(FailureLog())
-        self.pool = BusinessPool(
-            config.business,
-            ready,
-            send_queue,
-            self.engine,
-            runner,
-            lambda slot: self.reactor.hand_back(slot),  # noqa: PLW0108  # the reactor is made below
-        )
-        self.sender = Sender(send_queue, self.engine)
+        self.engine, self.reactor = self.core.path.engine, self.core.reactor
         self._row = launch.statistics
-        self.reactor = Reactor(
-            self.engine,
-            self.pool,
-            runner,
-            host.routes,
-            flood=FloodGate(config.flood) if config.flood.enabled else None,
-            lifecycle=_lifecycle(host),
-            close_unknown=config.frame.on_unknown_id == "close",
-            tick=self._publish,
-        )
-        self._recycler = Recycler(self.engine.pool)
+        self._recycler = Recycler(self.core.path.connections)
         self._watchdog = (
             HeartbeatWatchdog(config.heartbeat, self.engine.open_slots, self._close_silent)
             if config.heartbeat.enabled
@@ -86,8 +66,7 @@ class Worker:
     def start(self) -> None:
         """Start the threads. What arrives from then on is handled once `reactor.run` turns."""
         sys.setswitchinterval(self._switch_interval)
-        self.pool.start()
-        self.sender.start()
+        self.core.start()
         self._recycler.start()
         if self._watchdog is not None:
             self._watchdog.start()
@@ -100,22 +79,16 @@ class Worker:
         """
         if self._watchdog is not None:
             self._watchdog.stop(SERVICE_STOP)
-        busy = self.pool.stop(timeout)
-        self.sender.stop(SERVICE_STOP)
+        busy = self.core.stop(timeout)
         self._recycler.stop(SERVICE_STOP)
-        self._publish(self.engine.gauges() | {"queue": self.pool.depth, "turned_ns": time.monotonic_ns()})
+        self._publish(self.core.gauges())
         return busy
 
     def _publish(self, gauges: dict[str, int]) -> None:
-        parts: list[Counters] = [self.reactor.counters, self.engine.counters, self.sender.counters]
-        self._row.publish(parts + self.pool.counters, gauges)
+        self._row.publish(self.core.counters, gauges)
 
     def _close_silent(self, slot: Slot, generation: int, reason: str) -> None:
         self.engine.close_soon(slot, generation, reason, drain=False)
-
-
-def _ready_queue() -> ReadyQueue:
-    return SimpleQueue()
 
 
 def _listener(config: Config, one: ListenSocket) -> Listener:

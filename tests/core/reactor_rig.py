@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 from typing import Any
 
 from commscaffoldd.core.accept import Listener
-from commscaffoldd.core.business_pool import BusinessPool, ReadyQueue
+from commscaffoldd.core.assembly import Core
 from commscaffoldd.core.endpoint import Endpoint
-from commscaffoldd.core.epoll_engine import EpollEngine
+from commscaffoldd.core.engine import EngineName
 from commscaffoldd.core.flood import FloodGate
-from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.layout import PRESETS, Layout
-from commscaffoldd.core.reactor import Lifecycle, Reactor
+from commscaffoldd.core.path import PathSettings
+from commscaffoldd.core.reactor import Lifecycle
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.core.sender import Sender, SendQueue
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FloodSettings, FrameSettings
 from tests.core.peers import Peer
 from tests.core.waiting import wait_until
@@ -33,11 +31,11 @@ def route(message_id: int, function: Handler, mode: Mode = "pool") -> Route:
 class ReactorRig:
     """All parts; `turn` is one turn of the reactor's loop."""
 
-    def __init__(self, engine: EpollEngine, reactor: Reactor, pool: BusinessPool, sender: Sender, where: Any) -> None:
-        self.engine = engine
-        self.reactor = reactor
-        self.pool = pool
-        self.sender = sender
+    def __init__(self, core: Core, where: Any) -> None:
+        self.core = core
+        self.engine = core.path.engine
+        self.backlog = core.path.backlog
+        self.reactor = core.reactor
         self.where = where
         self.peers: list[Peer] = []
         self.layout: Layout = PRESETS["standard"]
@@ -55,18 +53,18 @@ class ReactorRig:
 
     def total(self, name: str) -> int:
         """A counter's sum over all threads."""
-        parts = [self.reactor.counters, self.engine.counters, self.sender.counters, *self.pool.counters]
-        return sum(getattr(part, name) for part in parts)
+        return sum(getattr(part, name) for part in self.core.counters)
 
     @property
     def quiet(self) -> bool:
         """Whether nothing waits, runs or is open any more."""
-        return not self.engine.open_slots() and not self.pool.depth
+        return not self.engine.open_slots() and not self.backlog.depth
 
 
 @contextlib.contextmanager
 def reactor_rig(
     *routes: Route,
+    engine: EngineName = "python",
     layout: Layout | None = None,
     frame: FrameSettings | None = None,
     connections: ConnectionSettings | None = None,
@@ -82,53 +80,35 @@ def reactor_rig(
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setblocking(False)
     endpoint = Endpoint.make("127.0.0.1:0", layout, default_id=1, control_ids=frame.control_ids)
-    send_queue = SendQueue()
-    ready: ReadyQueue = SimpleQueue()
-    engine = EpollEngine(
-        [Listener(listening, endpoint, "exclusive")],
-        frame,
-        connections or ConnectionSettings(initial=2),
-        worker=1,
-        per_connection=business.per_connection,
-        mutex=None,
-        flush_soon=send_queue.put,
-        unpark=ready.put,
-    )
-    runner = HandlerRunner(FailureLog())
-    pool = BusinessPool(
-        business,
-        ready,
-        send_queue,
+    core = Core(
         engine,
-        runner,
-        lambda slot: reactor.hand_back(slot),  # noqa: PLW0108  # the reactor is made below
-    )
-    reactor = Reactor(
-        engine,
-        pool,
-        runner,
-        {one.id: one for one in routes},
-        flood=FloodGate(flood) if flood else None,
-        lifecycle=Lifecycle(
+        PathSettings(
+            listeners=[Listener(listening, endpoint, "exclusive")],
+            frame=frame,
+            connections=connections or ConnectionSettings(initial=2),
+            business=business,
+            routes={one.id: one for one in routes},
+            flood=FloodGate(flood) if flood else None,
+            worker=1,
+            mutex=None,
+        ),
+        Lifecycle(
             opened and Route(0, opened, "", "connection_opened", "pool"),
             closed and Route(0, closed, "", "connection_closed", "pool"),
         ),
-        close_unknown=frame.on_unknown_id == "close",
         tick=lambda _: None,
     )
-    sender = Sender(send_queue, engine)
-    made = ReactorRig(engine, reactor, pool, sender, listening.getsockname())
+    made = ReactorRig(core, listening.getsockname())
     made.layout = layout
-    pool.start()
-    sender.start()
+    core.start()
     try:
         yield made
     finally:
-        busy = pool.stop(20)
-        sender.stop(20)
-        alive = sender._thread.is_alive()
-        engine.close_all()
-        engine.shut()
+        busy = core.pool.stop(20)
+        core.sender.stop(20)
+        alive = core.sender._thread.is_alive()
+        made.engine.close_all()
+        made.engine.shut()
         for peer in made.peers:
             peer.close()
         listening.close()

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from commscaffoldd.core.business_pool import BusinessPool, ReadyQueue
+from commscaffoldd.core.backlog import Backlog
+from commscaffoldd.core.business_pool import BusinessPool
+from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
+from commscaffoldd.core.pool_loop import PoolLoop, ReadyQueue
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.core.sender import SendQueue
-from commscaffoldd.core.settings import BusinessSettings
 from commscaffoldd.core.slot import Slot, State
+from commscaffoldd.core.turn import TurnRunner
 from tests.core.slots import Recorder, connection_of, open_slot
 from tests.core.waiting import wait_until
 
@@ -30,11 +32,13 @@ class Asked:
         self.checked: list[Slot] = []
         self.woken = 0
 
-    def resume_soon(self, slot: Slot) -> None:
-        self.resumed.append(slot)
+    def resume_if_few(self, slot: Slot) -> None:
+        if slot.paused and slot.waiting <= 2:
+            self.resumed.append(slot)
 
-    def check_drained(self, slot: Slot) -> None:
-        self.checked.append(slot)
+    def check_if_draining(self, slot: Slot) -> None:
+        if slot.state is State.DRAINING:
+            self.checked.append(slot)
 
     def wake(self) -> None:
         self.woken += 1
@@ -46,15 +50,21 @@ class Bench:
         self.handed_back: list[Slot] = []
         self.gate = threading.Event()  # handlers wait for it
         self.seen: list[bytes] = []
-        ready: ReadyQueue = SimpleQueue()
-        self.pool = BusinessPool(
-            BusinessSettings(threads=2, queue=10, per_connection=4),
-            ready,
-            SendQueue(),
-            self.engine,  # type: ignore[arg-type]
-            HandlerRunner(FailureLog()),
-            self.handed_back.append,
-        )
+        self.ready: ReadyQueue = SimpleQueue()
+        self.backlog = Backlog(10, threads=2)
+        runner = HandlerRunner(FailureLog())
+        loops = [
+            PoolLoop(
+                number,
+                self.ready,
+                self.backlog,
+                self.engine,  # type: ignore[arg-type]
+                TurnRunner("pool", runner, Counters(), self.engine.send_buffer, lambda _: None),
+                self.handed_back.append,
+            ).run
+            for number in range(2)
+        ]
+        self.pool = BusinessPool(loops, lambda: self.ready.put(None))
         self.slot = open_slot(Recorder())
 
     def request(self, body: bytes = b"", mode: Mode = "pool") -> Request:
@@ -65,8 +75,14 @@ class Bench:
         self.seen.append(request.body)
 
     def submit(self, *requests: Request) -> None:
-        if self.pool.submit(self.slot, list(requests)):
-            self.pool.pass_on(self.slot)
+        self.backlog.submitted += len(requests)
+        if self.slot.submit(list(requests)):
+            self.ready.put(self.slot)
+
+    def submit_concurrent(self, request: Request) -> None:
+        self.backlog.submitted += 1
+        self.slot.concurrent.add(request)
+        self.ready.put((self.slot, request))
 
 
 @pytest.fixture
@@ -79,12 +95,12 @@ def bench() -> Iterator[Bench]:
 
 
 def test_depth_and_room(bench: Bench) -> None:
-    assert (bench.pool.depth, bench.pool.room, bench.pool.half_empty) == (0, 10, True)
+    assert (bench.backlog.depth, bench.backlog.room, bench.backlog.excess) == (0, 10, -5)
     bench.submit(*[bench.request() for _ in range(6)])
-    assert (bench.pool.depth, bench.pool.room, bench.pool.half_empty) == (6, 4, False)
+    assert (bench.backlog.depth, bench.backlog.room, bench.backlog.excess) == (6, 4, 1)
     bench.gate.set()
-    wait_until(lambda: bench.pool.depth == 0)
-    assert bench.pool.room == 10
+    wait_until(lambda: bench.backlog.depth == 0)
+    assert bench.backlog.room == 10
 
 
 def test_messages_that_come_while_others_run_are_run_after_them(bench: Bench) -> None:
@@ -111,12 +127,12 @@ def test_a_message_that_comes_between_the_last_look_and_the_release_is_not_lost(
 
         def release(self) -> None:
             if not bench.slot.pending:
-                assert not bench.pool.submit(bench.slot, [bench.request()])
+                assert not bench.slot.submit([bench.request()])
             self.lock.release()
 
     bench.slot.owner = Owner()  # type: ignore[assignment]
     assert bench.slot.owner.acquire(blocking=False)
-    assert bench.pool.release(bench.slot)
+    assert not bench.slot.disown_if_done()
     assert bench.slot.owner.locked()
 
 
@@ -136,21 +152,11 @@ def test_a_paused_connection_is_resumed_when_few_messages_wait(bench: Bench) -> 
     wait_until(lambda: bench.engine.resumed)
 
 
-def test_the_reactors_own_messages_count_and_resume_too(bench: Bench) -> None:
-    bench.slot.paused = True
-    bench.slot.pending += [bench.request()] * 3
-    bench.pool.took(bench.slot, 0)
-    assert bench.engine.resumed == []
-    bench.slot.pending.clear()
-    bench.pool.took(bench.slot, 0)
-    assert bench.engine.resumed == [bench.slot]
-
-
 @pytest.mark.parametrize("mode", ["pool", "concurrent"])
 def test_a_draining_connection_is_looked_at_when_its_last_handler_returns(bench: Bench, mode: Mode) -> None:
     request = bench.request(mode=mode)
     if mode == "concurrent":
-        bench.pool.submit_concurrent(bench.slot, request)
+        bench.submit_concurrent(request)
     else:
         bench.submit(request)
     assert not bench.slot.idle
@@ -167,23 +173,23 @@ def test_concurrent_messages_run_beside_each_other_and_beside_others(bench: Benc
     meeting = Request(
         request.connection, 1, 0, b"", Route(1, lambda _: both.wait(20) and None, "test", "meet", "concurrent")
     )
-    bench.pool.submit_concurrent(bench.slot, meeting)
-    bench.pool.submit_concurrent(bench.slot, Request(request.connection, 1, 0, b"", meeting.route))
+    bench.submit_concurrent(meeting)
+    bench.submit_concurrent(Request(request.connection, 1, 0, b"", meeting.route))
     wait_until(lambda: bench.slot.idle)
-    assert bench.pool.depth == 0
+    assert bench.backlog.depth == 0
 
 
 def test_a_waiting_concurrent_message_is_not_run_after_a_plugin_has_closed(bench: Bench) -> None:
     bench.gate.set()
     connection_of(bench.slot).close()
-    bench.pool.submit_concurrent(bench.slot, bench.request(b"never", "concurrent"))
+    bench.submit_concurrent(bench.request(b"never", "concurrent"))
     wait_until(lambda: bench.slot.idle)
     assert bench.seen == []
 
 
 def test_the_reactor_is_woken_when_the_full_queue_is_half_empty(bench: Bench) -> None:
     bench.submit(bench.request())
-    bench.pool.full = True
+    bench.backlog.full = True
     bench.gate.set()
     wait_until(lambda: bench.engine.woken)
 

@@ -268,7 +268,7 @@ def test_a_paused_connection_whose_handlers_say_nothing_goes_on(mode: Mode) -> N
             rig.turn()
 
         wait_until(lambda: len(handled) == 10_000, push)
-        assert not rig.pool.depth
+        assert not rig.backlog.depth
 
 
 def test_a_full_queue_stops_reading_and_nobody_is_forgotten() -> None:
@@ -282,12 +282,12 @@ def test_a_full_queue_stops_reading_and_nobody_is_forgotten() -> None:
         peers = [rig.connect() for _ in range(12)]
         for peer in peers:
             peer.sock.sendall(peer.encode(5) * 5)
-        rig.until(lambda: rig.pool.full and not rig.pool.room > 0)
+        rig.until(lambda: rig.backlog.full and not rig.backlog.room > 0)
         for peer in peers:
             peer.send(6, b"later")
         for _ in range(10):
             rig.turn()
-        assert rig.pool.depth <= 20 + 6  # at most one read's worth more
+        assert rig.backlog.depth <= 20 + 6  # at most one read's worth more
         assert rig.total("queue_full") == 1
         polls = rig.total("polls")
         for _ in range(10):

@@ -1,0 +1,170 @@
+"""Dispatching: each message to where it is handled. All on the reactor's thread, but for `hand_back`.
+
+Inline handlers are run here, and their replies leave with one call of `engine.write` at the end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from commscaffoldd.core import reasons
+from commscaffoldd.core.backlog import Backlog
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import UNKNOWN_ID
+from commscaffoldd.core.engine import Batch, Engine
+from commscaffoldd.core.flood import FloodGate
+from commscaffoldd.core.framing import Frame
+from commscaffoldd.core.handling import HandlerRunner
+from commscaffoldd.core.layout import HEARTBEAT_ID
+from commscaffoldd.core.pool_loop import ReadyQueue
+from commscaffoldd.core.request import Request, Work
+from commscaffoldd.core.route import RouteTable
+from commscaffoldd.core.slot import Slot
+from commscaffoldd.core.turn import Outcome, TurnRunner
+
+
+class Unrouted:
+    """What happens to messages that no handler is asked about: heartbeats, unknown message IDs, floods."""
+
+    def __init__(self, engine: Engine, flood: FloodGate | None, *, close_unknown: bool) -> None:
+        """Answers for one worker.
+
+        Args:
+            engine: closes connections.
+            flood: says who sends too much; `None`: nobody does.
+            close_unknown: whether a message ID without a handler ends its connection.
+        """
+        self._engine = engine
+        self.flood = flood
+        self._close_unknown = close_unknown
+        self.counters = Counters()
+
+    def answer(self, slot: Slot, connection: Connection, message_id: int, sequence: int, body: bytes) -> bool:
+        """Queue the answer to a heartbeat, or to a message ID without a handler; the caller has it written.
+
+        Returns:
+            Whether the connection goes on; not if it has been closed for this.
+        """
+        endpoint = slot.endpoint
+        assert endpoint is not None, "a message came from a connection"
+        if message_id == HEARTBEAT_ID and not body:
+            self.counters.heartbeats += 1
+            slot.queue(connection.generation, (HEARTBEAT_ID, sequence, b""))
+            return True
+        self.counters.unknown_ids += 1
+        if self._close_unknown:
+            self._engine.close(slot, reasons.UNKNOWN_ID, f"no handler for message ID {message_id}")
+            return False
+        if message_id not in (endpoint.error_id, endpoint.go_away_id):  # an error is never answered with an error
+            text = f"no handler for message ID {message_id}"
+            reply = endpoint.error_reply(message_id, sequence, UNKNOWN_ID, text)
+            if reply is not None:
+                slot.queue(connection.generation, reply)
+        return True
+
+    def close_flood(self, slot: Slot) -> None:
+        """Close a connection that has sent too much."""
+        assert self.flood is not None, "a flood, and no gate"
+        self._engine.close(slot, reasons.FLOOD, self.flood.describe())
+
+
+class Dispatcher:
+    """Takes batches of messages apart."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ready: ReadyQueue,
+        backlog: Backlog,
+        routes: RouteTable,
+        runner: HandlerRunner,
+        unrouted: Unrouted,
+    ) -> None:
+        """A dispatcher.
+
+        Args:
+            engine: writes the replies of inline handlers.
+            ready: takes what is for the business pool.
+            backlog: counts the messages.
+            routes: handlers by message ID.
+            runner: calls the inline handlers.
+            unrouted: answers what no handler is asked about.
+        """
+        self._engine = engine
+        self._ready = ready
+        self._backlog = backlog
+        self._routes = routes
+        self._unrouted = unrouted
+        self._flood = unrouted.flood
+        self._handed_back: deque[Slot] = deque()
+        self._written: list[Slot] = []  # slots in whose outbox this turn has put something
+        self.counters = unrouted.counters
+        self._inline = TurnRunner("inline", runner, self.counters, engine.send_buffer, self._written.append)
+
+    def hand_back(self, slot: Slot) -> None:
+        """Take a slot, with the right to run it, whose next message is for an inline handler. Any thread."""
+        self._handed_back.append(slot)
+        self._engine.wake()
+
+    def has_work(self) -> bool:
+        """Whether something waits to be run here: the next wait must not wait."""
+        return bool(self._handed_back)
+
+    def dispatch(self, batch: Batch) -> None:
+        """Handle, or pass on, all messages of a batch, and what was handed back; write the replies."""
+        for slot, connection, frames in batch.arrived:
+            self._dispatch(slot, connection, frames, batch.now)
+        for _ in range(len(self._handed_back)):
+            self._go_on(self._handed_back.popleft())
+        if self._written:
+            self._engine.write(self._written, self.counters)
+            self._written.clear()
+
+    def submit(self, slot: Slot, work: list[Work]) -> None:
+        """Let a connection's messages wait in its order; run what is inline and comes first."""
+        self._backlog.submitted += len(work)
+        if slot.submit(work):
+            self._go_on(slot)
+
+    def _dispatch(self, slot: Slot, connection: Connection, frames: list[Frame], now: float) -> None:
+        if self._flood is not None and not self._flood.admit(slot, len(frames), now):
+            self._unrouted.close_flood(slot)
+            return
+        routes = self._routes
+        waiting: list[Work] = []
+        for message_id, sequence, body in frames:
+            route = routes.get(message_id)
+            if route is None:
+                if not self._unrouted.answer(slot, connection, message_id, sequence, body):
+                    break
+                self._written.append(slot)
+                continue
+            request = Request(connection, message_id, sequence, body, route)
+            if route.mode == "concurrent":
+                self._backlog.submitted += 1
+                slot.concurrent.add(request)
+                self._ready.put((slot, request))
+            else:
+                waiting.append(request)
+        if waiting:
+            self.submit(slot, waiting)
+
+    def _go_on(self, slot: Slot) -> None:
+        """Run what is inline; pass the rest to the pool. The right to run the slot is held here."""
+        if slot.pending and slot.pending[0].route.mode != "inline":
+            self._ready.put(slot)
+            return
+        done, outcome = self._inline.run(slot)
+        self._backlog.taken[-1] += done
+        if slot.paused:
+            self._engine.resume_if_few(slot)
+        if outcome is Outcome.ELSEWHERE:
+            self._ready.put(slot)
+        elif outcome is Outcome.MORE:
+            self._handed_back.append(slot)
+        elif outcome is Outcome.DONE:
+            if not slot.disown_if_done():
+                self._handed_back.append(slot)
+            else:
+                self._engine.check_if_draining(slot)

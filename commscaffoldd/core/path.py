@@ -1,0 +1,117 @@
+"""The path: the parts that each message passes, from the socket to its handler and back.
+
+There are two, which do the same: `python_path` and, where it has been built, `native.path`. What is built once per
+worker and not passed by messages (reactor, watchdogs, recycler) is above it, and the same for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from commscaffoldd.core.accept import AcceptMutex, Listener
+from commscaffoldd.core.connection_pool import ConnectionPool
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.engine import Batch, Engine
+from commscaffoldd.core.flood import FloodGate
+from commscaffoldd.core.request import Work
+from commscaffoldd.core.route import RouteTable
+from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings
+from commscaffoldd.core.slot import Slot
+
+
+class PathSettings(Struct):
+    """What a path is made for.
+
+    Attributes:
+        listeners: what to accept from.
+        frame, connections, business: limits.
+        routes: handlers by message ID.
+        flood: says who sends too much; `None`: nobody does.
+        worker: this worker's number, part of connections' IDs.
+        mutex: the accept mutex, if a listener uses it.
+    """
+
+    listeners: list[Listener]
+    frame: FrameSettings
+    connections: ConnectionSettings
+    business: BusinessSettings
+    routes: RouteTable
+    flood: FloodGate | None
+    worker: int
+    mutex: AcceptMutex | None
+
+
+class PathBacklog(Protocol):
+    """See `backlog.Backlog`."""
+
+    full: bool
+
+    @property
+    def depth(self) -> int:
+        """Messages that wait or run."""
+
+    @property
+    def room(self) -> int:
+        """How many more may wait."""
+
+    @property
+    def excess(self) -> int:
+        """How many must go before reading goes on."""
+
+
+class PathDispatcher(Protocol):
+    """See `dispatch.Dispatcher`."""
+
+    counters: Counters
+
+    def hand_back(self, slot: Slot) -> None:
+        """Take a slot whose next message is for an inline handler. Any thread."""
+
+    def has_work(self) -> bool:
+        """Whether the next wait must not wait."""
+
+    def dispatch(self, batch: Batch) -> None:
+        """Handle or pass on all messages of a batch. The reactor's thread."""
+
+    def submit(self, slot: Slot, work: list[Work]) -> None:
+        """Let work wait in its connection's order. The reactor's thread."""
+
+
+class PathSendQueue(Protocol):
+    """See `sender.SendQueue`."""
+
+    def put(self, slot: Slot) -> None:
+        """Have the slot's outbox written. Any thread."""
+
+    def take(self) -> list[Slot] | None:
+        """Wait for slots; `None` at the end. The sender's thread."""
+
+    def close(self) -> None:
+        """Let `take` return `None` in the end. Any thread."""
+
+
+class Path(Struct):
+    """A path's parts, connected with each other.
+
+    Attributes:
+        engine: touches the sockets.
+        connections: the engine's connection pool.
+        dispatcher: takes the engine's batches.
+        backlog: counts what waits between dispatcher and business threads.
+        loops: what each business thread does.
+        end_one_loop: ends one of them once nothing waits before it.
+        send_queue: what the sender takes its work from.
+        counters: those of the business threads.
+    """
+
+    engine: Engine
+    connections: ConnectionPool
+    dispatcher: PathDispatcher
+    backlog: PathBacklog
+    loops: Sequence[Callable[[], None]]
+    end_one_loop: Callable[[], None]
+    send_queue: PathSendQueue
+    counters: list[Counters]
