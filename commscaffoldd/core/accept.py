@@ -14,8 +14,9 @@ import logging
 import os
 import select
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -88,13 +89,47 @@ class AcceptMutex:
         os.close(self._fd)
 
 
+class Watcher(Protocol):
+    """What an acceptor needs of epoll."""
+
+    def register(self, fd: int, eventmask: int, /) -> None:
+        """Watch a descriptor. Raises OSError."""
+
+    def unregister(self, fd: int, /) -> None:
+        """Watch it no more. Raises OSError."""
+
+
+Accepted: TypeAlias = "tuple[list[tuple[Any, object]], OSError | None]"
+"""Clients, each a socket or a descriptor, with their peers' addresses; and why no more could be accepted."""
+
+
+def accept_some(listener: socket.socket, limit: int) -> Accepted:
+    """Accept at most so many clients from a listening, non-blocking socket; as non-blocking sockets.
+
+    Returns:
+        The error is `None` if nobody waits any more, or the limit has been reached.
+    """
+    accepted: list[tuple[Any, object]] = []
+    while len(accepted) < limit:
+        try:
+            client, peer = listener.accept()
+        except BlockingIOError:
+            break
+        except OSError as error:
+            return accepted, error
+        client.setblocking(False)
+        accepted.append((client, peer))
+    return accepted, None
+
+
 class Acceptor:
     """Watches the listeners when this worker may accept, and accepts. The reactor's thread only."""
 
     def __init__(
         self,
         listeners: list[Listener],
-        epoll: select.epoll,
+        epoll: Watcher,
+        accept_some: Callable[[socket.socket, int], Accepted],
         mutex: AcceptMutex | None,
         maximum: int,
         counters: Counters,
@@ -104,11 +139,13 @@ class Acceptor:
         Args:
             listeners: listening, non-blocking sockets.
             epoll: where they are watched.
+            accept_some: accepts from a listener, so many at most.
             mutex: the accept mutex; needed if a listener's mode is `mutex`.
             maximum: connections that this worker may have.
             counters: the reactor's.
         """
         self._epoll = epoll
+        self._accept_some = accept_some
         self._mutex = mutex
         self._near = maximum / NEAR_LIMIT
         self._counters = counters
@@ -117,6 +154,7 @@ class Acceptor:
         self._resume_at = 0.0  # monotonic: backing off until then
         self._exhausted = False
         self._ask_mutex_at = 0.0
+        self._simple = False  # all listeners are watched, and nobody has to be asked
         self._one_at_a_time = False  # near the limit, and nobody else takes the mutex
 
     @property
@@ -134,6 +172,8 @@ class Acceptor:
         Returns:
             Seconds after which the wait must end so that this is asked again.
         """
+        if self._simple and room > 0 and now >= self._resume_at:  # by far the most frequent
+            return float("inf")
         if room <= 0 or not self._by_fd:
             self._watch(set())
             return float("inf")
@@ -150,29 +190,25 @@ class Acceptor:
         self._watch(wanted)
         return wait
 
-    def accept(self, fd: int, room: int, now: float) -> list[tuple[socket.socket, object, Endpoint]]:
+    def accept(self, fd: int, room: int, now: float) -> list[tuple[Any, object, Endpoint]]:
         """Accept what waits at the listener with this descriptor: at most `room`, at most `BATCH`.
 
         Returns:
-            Sockets, peers' addresses, and the listener's endpoint. Empty if `fd` is no listener.
+            Clients, peers' addresses, and the listener's endpoint. Empty if `fd` is no listener.
         """
         listener = self._by_fd.get(fd)
-        accepted: list[tuple[socket.socket, object, Endpoint]] = []
+        accepted: list[tuple[Any, object, Endpoint]] = []
         if listener is None:
             return accepted
         limit = min(room, 1 if self._one_at_a_time and listener.mode == "mutex" else BATCH)
         while len(accepted) < limit:
-            try:
-                client, peer = listener.socket.accept()
-            except BlockingIOError:
+            some, error = self._accept_some(listener.socket, limit - len(accepted))
+            accepted += [(client, peer, listener.endpoint) for client, peer in some]
+            if error is None:
                 break
-            except OSError as error:
-                if error.errno in _CLIENT_GONE:
-                    continue
+            if error.errno not in _CLIENT_GONE:
                 self._back_off(error, now)
                 break
-            client.setblocking(False)
-            accepted.append((client, peer, listener.endpoint))
         if accepted and self._exhausted and now >= self._resume_at:
             self._exhausted = False
             logger.info("accepting again")
@@ -207,6 +243,7 @@ class Acceptor:
             exclusive = self._by_fd[fd].mode == "exclusive"
             self._epoll.register(fd, select.EPOLLIN | (select.EPOLLEXCLUSIVE if exclusive else 0))
         self._watched = wanted
+        self._simple = self._mutex is None and len(wanted) == len(self._by_fd)
 
     def _back_off(self, error: OSError, now: float) -> None:
         self._resume_at = now + BACK_OFF

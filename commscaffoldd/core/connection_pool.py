@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from commscaffoldd.core.slot import Outlet, Slot, State
 
@@ -21,12 +22,20 @@ class ConnectionPool:
     clients come and go so fast that more would cool, the oldest is used again before its time.
     """
 
-    def __init__(self, initial: int, maximum: int, recycle_delay: float, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        initial: int,
+        maximum: int,
+        recycle_delay: float,
+        outlet: Outlet,
+        make_slot: Callable[[int, Outlet], Slot] = Slot,
+    ) -> None:
         """Make `initial` slots. `recycle_delay` is in seconds."""
+        self._make_slot = make_slot
         self._maximum = maximum
         self._delay = recycle_delay
         self._outlet = outlet
-        self._free: deque[Slot] = deque(Slot(index, outlet) for index in range(initial))
+        self._free: deque[Slot] = deque(make_slot(index, outlet) for index in range(initial))
         self._cooling: deque[tuple[float, Slot]] = deque()  # when it may be used again, and the slot
         self._lock = threading.Lock()  # of _cooling
         self._made = initial
@@ -63,7 +72,7 @@ class ConnectionPool:
             slot.state = State.FREE
             return slot
         self._made += 1
-        return Slot(self._made - 1, self._outlet)
+        return self._make_slot(self._made - 1, self._outlet)
 
     def give_back(self, slot: Slot, now: float) -> None:
         """Let a closed slot cool. The reactor calls it."""

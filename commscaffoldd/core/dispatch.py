@@ -107,9 +107,9 @@ class Dispatcher:
         self._handed_back.append(slot)
         self._engine.wake()
 
-    def has_work(self) -> bool:
-        """Whether something waits to be run here: the next wait must not wait."""
-        return bool(self._handed_back)
+    def longest_wait(self, longest: float) -> float:
+        """For how many seconds the next wait may wait: not at all, if something is to be run here."""
+        return 0.0 if self._handed_back else longest
 
     def dispatch(self, batch: Batch) -> None:
         """Handle, or pass on, all messages of a batch, and what was handed back; write the replies."""

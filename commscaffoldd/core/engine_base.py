@@ -18,8 +18,9 @@ from commscaffoldd.core.connection_pool import ConnectionPool
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deadlines import Deadlines
 from commscaffoldd.core.engine import Closed
+from commscaffoldd.core.framing import FrameError
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
-from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.slot import Outlet, Ready, Slot, State
 from commscaffoldd.core.strangers import describe_stranger
 
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
@@ -37,6 +38,7 @@ class EngineBase(ABC):
         per_connection: int,
         flush_soon: Callable[[Slot], None],
         unpark: Callable[[Ready], None],
+        make_slot: Callable[[int, Outlet], Slot] = Slot,
     ) -> None:
         """The common half.
 
@@ -46,6 +48,7 @@ class EngineBase(ABC):
             per_connection: messages waiting of one connection above which it is paused.
             flush_soon: hands a slot to the sender.
             unpark: is given a slot's parked work when it may be handled again.
+            make_slot: makes the engine's kind of slot.
         """
         self._frame = frame
         self._per_connection = per_connection
@@ -53,7 +56,7 @@ class EngineBase(ABC):
         self.flush_soon = flush_soon
         self.send_buffer = connections.send_buffer
         self.counters = Counters()
-        self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self)
+        self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self, make_slot)
         self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
         self._closed: list[Closed] = []
         self._paused: set[Slot] = set()
@@ -193,6 +196,23 @@ class EngineBase(ABC):
     def watch_slow(self, slot: Slot) -> None:
         """See `slot.Outlet.watch_slow`."""
         self._deadlines.watch_slow(slot)
+
+    # -- reading: the reactor's thread ---------------------------------------------------------------------
+
+    def _peer_closed(self, slot: Slot) -> None:
+        kept, _ = self._incomplete(slot)
+        detail = f"in the middle of a frame, {kept} bytes of it read" if kept else ""
+        self._deadlines.end_frame(slot)
+        if slot.idle and not slot.unsent:
+            self.close(slot, reasons.PEER_CLOSED, detail)
+        else:  # it may have shut only its own side, and wait for the replies
+            self.drain(slot, reasons.PEER_CLOSED, detail)
+
+    def _close_bad(self, slot: Slot, error: FrameError, first_bytes: bytes) -> None:
+        """Close for bytes that cannot be; `first_bytes` of them, to guess what they are."""
+        reason = reasons.BAD_CHECKSUM if error.kind == "checksum" else reasons.BAD_FRAME
+        hint = "" if slot.messages_in else describe_stranger(first_bytes)
+        self.close(slot, reason, error.text + hint)
 
     # -- pausing: the reactor's thread ---------------------------------------------------------------------
 

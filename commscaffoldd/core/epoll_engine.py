@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from commscaffoldd.core import reasons
-from commscaffoldd.core.accept import AcceptMutex, Acceptor, Listener
+from commscaffoldd.core.accept import AcceptMutex, Acceptor, Listener, accept_some
 from commscaffoldd.core.address import describe_peer
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
@@ -26,7 +26,6 @@ from commscaffoldd.core.framing import FrameReader
 from commscaffoldd.core.outflow import encode_outbox, send_chunks
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Ready, Slot, State
-from commscaffoldd.core.strangers import describe_stranger
 
 READ_SIZE: Final = 65536  # bytes read from one connection in one turn
 MAX_EVENTS: Final = 512  # connections looked at in one turn
@@ -67,7 +66,7 @@ class EpollEngine(EngineBase):
         super().__init__(frame, connections, per_connection=per_connection, flush_soon=flush_soon, unpark=unpark)
         self._worker = worker
         self._epoll = select.epoll()
-        self._acceptor = Acceptor(listeners, self._epoll, mutex, connections.max, self.counters)
+        self._acceptor = Acceptor(listeners, self._epoll, accept_some, mutex, connections.max, self.counters)
         self._by_fd: dict[int, Slot] = {}
         self._epoll.register(self._wake_fd, select.EPOLLIN)
 
@@ -185,7 +184,7 @@ class EpollEngine(EngineBase):
             self.close(slot, reasons.PEER_RESET, str(error.strerror))
             return 0
         if not data:
-            self._peer_closed(slot, reader)
+            self._peer_closed(slot)
             return 0
         dropped = reader.dropped
         frames, error_found = reader.feed(data)
@@ -198,9 +197,7 @@ class EpollEngine(EngineBase):
             assert slot.connection is not None, "an open slot has a connection"
             batch.arrived.append((slot, slot.connection, frames))
         if error_found is not None:
-            reason = reasons.BAD_CHECKSUM if error_found.kind == "checksum" else reasons.BAD_FRAME
-            hint = "" if slot.messages_in else describe_stranger(data)
-            self.close(slot, reason, error_found.text + hint)
+            self._close_bad(slot, error_found, data)
         elif reader.buffered:
             self._deadlines.begin_frame(slot, batch.now, again=bool(frames) or reader.dropped > dropped)
         else:
@@ -222,14 +219,6 @@ class EpollEngine(EngineBase):
             self.close(slot, slot.end_reason, slot.end_detail)
         elif mask & GONE:
             self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
-
-    def _peer_closed(self, slot: Slot, reader: FrameReader) -> None:
-        detail = f"in the middle of a frame, {reader.buffered} bytes of it read" if reader.buffered else ""
-        self._deadlines.end_frame(slot)
-        if slot.idle and not slot.unsent:
-            self.close(slot, reasons.PEER_CLOSED, detail)
-        else:  # it may have shut only its own side, and wait for the replies
-            self.drain(slot, reasons.PEER_CLOSED, detail)
 
     # -- writing: the sender's thread and the reactor's ----------------------------------------------------
 

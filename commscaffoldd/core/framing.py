@@ -26,6 +26,24 @@ class FrameError(Struct, frozen=True):
     text: str
 
 
+def bad_magic(found: int, expected: int) -> FrameError:
+    """A constant field holds something else."""
+    return FrameError("magic", f"{found:#x} where {expected:#x} must stand")
+
+
+def bad_length(length: int, body_offset: int, max_body: int) -> FrameError:
+    """A length field's value makes no body, or too large a one."""
+    size = length + body_offset
+    if size < 0:
+        return FrameError("length", f"length {length} is below the header's own size")
+    return FrameError("length", f"length {length} means a body of {size} bytes, above max_body = {max_body}")
+
+
+def bad_checksum(found: int, computed: int) -> FrameError:
+    """A body is not what its header says."""
+    return FrameError("checksum", f"crc32 {found:#010x} in the header, {computed:#010x} of the body")
+
+
 class FrameReader:
     """Cuts one connection's stream into frames. Used by one thread at a time.
 
@@ -96,10 +114,10 @@ class FrameReader:
             fields = unpack_from(data, start)
             for index, value in magics:
                 if fields[index] != value:
-                    return frames, self._fail("magic", f"{fields[index]:#x} where {value:#x} must stand")
+                    return frames, self._fail(bad_magic(fields[index], value))
             size = fields[length_at] + body_offset
             if size < 0 or size > max_body:
-                return frames, self._fail("length", self._describe_length(fields[length_at], size))
+                return frames, self._fail(bad_length(fields[length_at], body_offset, max_body))
             needed = header_size + size
             if end - start < needed:
                 break
@@ -110,10 +128,7 @@ class FrameReader:
                 if self._drop:
                     self.dropped += 1
                     continue
-                return frames, self._fail(
-                    "checksum",
-                    f"crc32 {fields[crc_at]:#010x} in the header, {zlib.crc32(body):#010x} of the body",
-                )
+                return frames, self._fail(bad_checksum(fields[crc_at], zlib.crc32(body)))
             frames.append(
                 (
                     fields[id_at] if id_at >= 0 else default_id,
@@ -126,12 +141,7 @@ class FrameReader:
             self._needed = needed
         return frames, None
 
-    def _describe_length(self, length: int, size: int) -> str:
-        if size < 0:
-            return f"length {length} is below the header's own size"
-        return f"length {length} means a body of {size} bytes, above max_body = {self._max_body}"
-
-    def _fail(self, kind: Literal["length", "magic", "checksum"], text: str) -> FrameError:
+    def _fail(self, error: FrameError) -> FrameError:
         self._remainder = None
-        self._error = FrameError(kind, text)
-        return self._error
+        self._error = error
+        return error

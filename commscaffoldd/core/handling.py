@@ -61,19 +61,31 @@ class HandlerRunner:
         """
         try:
             result = request.route.function(request)
-            if result is None:
-                return None
-            if type(result) is not bytes:
-                result = _as_reply(request.route, result)
-            # What follows is Layout.check_fits, spelled out: it is paid for each message.
-            layout = endpoint.layout
-            if not layout.min_body <= len(result) <= layout.max_body or request.id > layout.max_id:
-                layout.check_fits(request.id, len(result))
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
-            counters.handler_errors += 1
-            self._failures.report(request, error)
-            return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
-        return request.id, request.sequence, result
+            return self.fail(request, endpoint, counters, error)
+        if result is None:
+            return None
+        if type(result) is bytes:
+            # This is Layout.check_fits, spelled out: it is paid for each message.
+            layout = endpoint.layout
+            if layout.min_body <= len(result) <= layout.max_body and request.id <= layout.max_id:
+                return request.id, request.sequence, result
+        return self.finish(request, endpoint, counters, result)
+
+    def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
+        """The reply from what a handler has returned, not `None`; an error reply if it is nothing that can be sent."""
+        try:
+            body = _as_reply(request.route, result)
+            endpoint.layout.check_fits(request.id, len(body))
+        except (TypeError, ValueError) as error:
+            return self.fail(request, endpoint, counters, error)
+        return request.id, request.sequence, body
+
+    def fail(self, request: Request, endpoint: Endpoint, counters: Counters, error: BaseException) -> Reply | None:
+        """The error reply for a handler that failed, if the endpoint has them; logged, and counted."""
+        counters.handler_errors += 1
+        self._failures.report(request, error)
+        return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
 
 
 def _describe(error: BaseException) -> str:

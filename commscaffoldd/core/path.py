@@ -70,8 +70,8 @@ class PathDispatcher(Protocol):
     def hand_back(self, slot: Slot) -> None:
         """Take a slot whose next message is for an inline handler. Any thread."""
 
-    def has_work(self) -> bool:
-        """Whether the next wait must not wait."""
+    def longest_wait(self, longest: float) -> float:
+        """For how many seconds the next wait may wait."""
 
     def dispatch(self, batch: Batch) -> None:
         """Handle or pass on all messages of a batch. The reactor's thread."""

@@ -92,8 +92,7 @@ class Reactor:
         room = backlog.room
         if backlog.full or room <= 0:
             self._mind_full_queue()
-        timeout = 0.0 if dispatcher.has_work() else longest
-        batch = self._engine.poll(timeout, 0 if backlog.full else room)
+        batch = self._engine.poll(dispatcher.longest_wait(longest), 0 if backlog.full else room)
         if batch.opened:
             self._open(batch)
         dispatcher.dispatch(batch)

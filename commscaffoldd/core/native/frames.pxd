@@ -15,7 +15,7 @@ cdef struct Frames:  # a growing array
     size_t count
     size_t capacity
 
-cdef enum Fault:
+cpdef enum Fault:
     NO_FAULT = 0
     BAD_MAGIC
     BAD_LENGTH

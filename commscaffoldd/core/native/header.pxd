@@ -4,9 +4,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from *:
-    uint16_t bswap16 "__builtin_bswap16"(uint16_t) nogil
-    uint32_t bswap32 "__builtin_bswap32"(uint32_t) nogil
-    uint64_t bswap64 "__builtin_bswap64"(uint64_t) nogil
     """
     #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     #define COMMSCAFFOLDD_HOST_LITTLE 1
@@ -15,6 +12,9 @@ cdef extern from *:
     #endif
     """
     const bint HOST_LITTLE "COMMSCAFFOLDD_HOST_LITTLE"
+    uint16_t bswap16 "__builtin_bswap16"(uint16_t) nogil
+    uint32_t bswap32 "__builtin_bswap32"(uint32_t) nogil
+    uint64_t bswap64 "__builtin_bswap64"(uint64_t) nogil
 
 cdef enum:
     MAX_MAGICS = 32  # layout.MAX_FIELDS

@@ -1,0 +1,36 @@
+from libc.stdint cimport uint64_t
+
+from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
+from commscaffoldd.core.native.request cimport Way
+from commscaffoldd.core.native.slot cimport NativeSlot
+from commscaffoldd.core.native.turn cimport InlineTurns
+from commscaffoldd.core.native.wire cimport Arrival, Wire
+
+cdef struct Entry:
+    uint64_t message_id
+    void* way  # borrowed from Ways; NULL: free
+
+
+cdef class Ways:
+    cdef list _all
+    cdef Entry* _entries
+    cdef uint64_t _mask
+
+    cdef Way find(self, uint64_t message_id)
+
+
+cdef class Dispatcher:
+    cdef object _engine
+    cdef Wire _wire
+    cdef ReadyQueue _ready
+    cdef Backlog _backlog
+    cdef Ways _ways
+    cdef object _unrouted
+    cdef InlineTurns _inline
+    cdef object _handed_back
+    cdef double _flood_rate  # messages a second; 0: no limit
+    cdef double _flood_burst
+    cdef readonly object counters
+
+    cdef int _take(self, Arrival* arrival, double now) except -1
+    cdef int _go_on(self, NativeSlot slot) except -1

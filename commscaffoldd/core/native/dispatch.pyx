@@ -1,0 +1,169 @@
+"""Dispatching on the native path: from the wire's memory to requests. See `dispatch.Dispatcher`.
+
+With the GIL, on the reactor's thread, but for `hand_back`.
+"""
+
+from collections import deque
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
+from libc.stdlib cimport calloc, free
+
+from commscaffoldd.core.native.frames cimport Frame
+from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, make_request, mode_of
+from commscaffoldd.core.native.slot cimport DRAINING
+from commscaffoldd.core.native.turn cimport DONE, ELSEWHERE, MORE, Outcome
+
+cdef double LOOK = 0.002  # seconds between two looks whether what waits is being taken
+
+
+cdef class Ways:
+    """Ways by message ID: a hash table with open addressing, at most half full."""
+
+    def __cinit__(self, routes):
+        """From a route table."""
+        cdef uint64_t size = 8, at, message_id
+        self._all = [Way(route) for route in routes.values()]
+        while size < 2 * <uint64_t> len(self._all):
+            size *= 2
+        self._mask = size - 1
+        self._entries = <Entry*> calloc(size, sizeof(Entry))
+        if self._entries == NULL:
+            raise MemoryError
+        for way in self._all:
+            message_id = way.route.id
+            at = message_id & self._mask
+            while self._entries[at].way != NULL:
+                at = (at + 1) & self._mask
+            self._entries[at].message_id = message_id
+            self._entries[at].way = <void*> way
+
+    def __dealloc__(self):
+        free(self._entries)
+
+    cdef Way find(self, uint64_t message_id):
+        """The way, or `None`."""
+        cdef uint64_t at = message_id & self._mask
+        while self._entries[at].way != NULL:
+            if self._entries[at].message_id == message_id:
+                return <Way> self._entries[at].way
+            at = (at + 1) & self._mask
+        return None
+
+
+cdef class Dispatcher:
+    """Takes batches of messages apart."""
+
+    def __cinit__(
+        self, engine, Wire wire not None, ReadyQueue ready not None, Backlog backlog not None, routes, runner, unrouted
+    ):
+        """See `dispatch.Dispatcher`; `wire` is the engine's."""
+        self._engine = engine
+        self._wire = wire
+        self._ready = ready
+        self._backlog = backlog
+        self._ways = Ways(routes)
+        self._unrouted = unrouted
+        self._handed_back = deque()
+        self.counters = unrouted.counters
+        self._inline = InlineTurns(runner, self.counters, engine.send_buffer)
+        if unrouted.flood is not None:
+            self._flood_rate = unrouted.flood.rate
+            self._flood_burst = unrouted.flood.burst
+
+    def hand_back(self, slot):
+        """See `dispatch.Dispatcher.hand_back`. Any thread."""
+        self._handed_back.append(slot)
+        self._engine.wake()
+
+    def longest_wait(self, double longest):
+        """See `dispatch.Dispatcher.longest_wait`."""
+        if self._handed_back:
+            return 0.0
+        return min(longest, LOOK) if self._ready.look() else longest
+
+    def dispatch(self, batch):
+        """See `dispatch.Dispatcher.dispatch`. The batch's messages are taken from the wire."""
+        cdef Wire wire = self._wire
+        cdef double now = batch.now
+        cdef size_t index
+        cdef list written
+        cdef NativeSlot slot
+        for index in range(wire.arrivals_count):
+            if wire.arrivals[index].count:
+                self._take(&wire.arrivals[index], now)
+        if self._handed_back:
+            for _ in range(len(self._handed_back)):
+                self._go_on(self._handed_back.popleft())
+        if self._inline.written:
+            written = self._inline.written
+            self._inline.written = []
+            for slot in written:
+                slot.written = False
+            self._engine.write(written, self.counters)
+
+    def submit(self, NativeSlot slot not None, list work not None):
+        """See `dispatch.Dispatcher.submit`."""
+        self._backlog.in_count += len(work)
+        if slot.submit(work):
+            self._go_on(slot)
+
+    cdef int _take(self, Arrival* arrival, double now) except -1:
+        cdef NativeSlot slot = <NativeSlot> arrival.slot
+        cdef object connection = <object> arrival.connection
+        cdef list pending = slot.pending
+        cdef Frame* frame
+        cdef Way way
+        cdef bytes body
+        cdef double level
+        cdef Py_ssize_t added = 0
+        cdef size_t index
+        if self._flood_rate:
+            level = min(self._flood_burst, slot.tokens + (now - slot.tokens_at) * self._flood_rate) - arrival.count
+            slot.tokens = level
+            slot.tokens_at = now
+            if level < 0:
+                self._unrouted.close_flood(slot)
+                return 0
+        for index in range(arrival.first, arrival.first + arrival.count):
+            frame = &self._wire.frames.items[index]
+            way = self._ways.find(frame.message_id)
+            body = PyBytes_FromStringAndSize(<char*> frame.body, frame.size)
+            if way is None:
+                if not self._unrouted.answer(slot, connection, frame.message_id, frame.sequence, body):
+                    break
+                self._inline.flush_soon(slot)
+                continue
+            request = make_request(connection, arrival.generation, frame.message_id, frame.sequence, body, way)
+            if way.mode == CONCURRENT:
+                self._backlog.in_count += 1
+                slot.running_concurrent += 1
+                self._ready.append((slot, request))
+            else:
+                PyList_Append(pending, request)
+                added += 1
+        if added:
+            self._backlog.in_count += added
+            if not slot._owned:
+                slot._owned = True
+                self._go_on(slot)
+        return 0
+
+    cdef int _go_on(self, NativeSlot slot) except -1:
+        cdef Outcome outcome
+        if PyList_GET_SIZE(slot.pending) and mode_of(<object> PyList_GET_ITEM(slot.pending, 0)) != INLINE:
+            self._ready.append(slot)
+            return 0
+        outcome = self._inline.take_turn(slot)
+        self._backlog.out_count += self._inline.done
+        if slot._paused:
+            self._engine.resume_if_few(slot)
+        if outcome == ELSEWHERE:
+            self._ready.append(slot)
+        elif outcome == MORE or (outcome == DONE and PyList_GET_SIZE(slot.pending)):
+            self._handed_back.append(slot)
+        elif outcome == DONE:
+            slot._owned = False
+            if slot._state == DRAINING:
+                self._engine.check_drained(slot)
+        return 0

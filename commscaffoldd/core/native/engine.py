@@ -1,0 +1,261 @@
+"""The native engine: what `EpollEngine` is, with its sockets touched by `wire.Wire`, without the GIL."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from commscaffoldd.core import reasons
+from commscaffoldd.core.accept import Accepted, AcceptMutex, Acceptor, Listener
+from commscaffoldd.core.address import describe_peer
+from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import Endpoint
+from commscaffoldd.core.engine import Batch, Closed
+from commscaffoldd.core.engine_base import GONE, EngineBase
+from commscaffoldd.core.framing import Frame, FrameError, bad_checksum, bad_length, bad_magic
+from commscaffoldd.core.native.frames import Fault
+from commscaffoldd.core.native.header import Header
+from commscaffoldd.core.native.slot import NativeSlot
+from commscaffoldd.core.native.wire import TroubleKind, Wire
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.slot import Ready, Slot, State
+
+_FAILED: Final = int(TroubleKind.FAILED)
+_ENDED: Final = int(TroubleKind.ENDED)
+_FAULT: Final = int(TroubleKind.FAULT)
+_UNREADY: Final = int(TroubleKind.UNREADY)
+_WRITABLE: Final = int(TroubleKind.WRITABLE)
+_DESCRIPTOR: Final = int(TroubleKind.DESCRIPTOR)
+
+
+class NativeBatch:
+    """An `engine.Batch` whose messages stay in the wire's memory until somebody asks for them."""
+
+    __slots__ = ("_arrived", "_wire", "closed", "now", "opened")
+
+    def __init__(self, wire: Wire, now: float, closed: list[Closed]) -> None:
+        self._wire = wire
+        self._arrived: list[tuple[Slot, Connection, list[Frame]]] | None = None
+        self.opened: list[Slot] = []
+        self.closed = closed
+        self.now = now
+
+    @property
+    def arrived(self) -> list[tuple[Slot, Connection, list[Frame]]]:
+        """See `engine.Batch`. To be asked for before the next poll."""
+        if self._arrived is None:
+            self._arrived = self._wire.arrived()
+        return self._arrived
+
+
+class NativeEngine(EngineBase):
+    """The native engine; see `engine.Engine` for what each method promises, and `slot.pyx` for its threads."""
+
+    name = "native"
+
+    def __init__(
+        self,
+        listeners: list[Listener],
+        frame: FrameSettings,
+        connections: ConnectionSettings,
+        *,
+        worker: int,
+        per_connection: int,
+        mutex: AcceptMutex | None,
+        flush_soon: Callable[[Slot], None],
+        unpark: Callable[[Ready], None],
+    ) -> None:
+        """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
+        super().__init__(
+            frame,
+            connections,
+            per_connection=per_connection,
+            flush_soon=flush_soon,
+            unpark=unpark,
+            make_slot=NativeSlot,
+        )
+        self._worker = worker
+        self.wire = Wire(connections.send_buffer, per_connection)
+        self._acceptor = Acceptor(listeners, self.wire, self._accept_some, mutex, connections.max, self.counters)
+        self._headers = {id(one.endpoint): _header(one.endpoint, frame) for one in listeners}
+        self._open_slots: set[Slot] = set()
+        self.wire.register(self._wake_fd, select.EPOLLIN)
+
+    # -- the reactor's thread ------------------------------------------------------------------------------
+
+    def poll(self, timeout: float, budget: int) -> Batch:
+        """See `Engine.poll`."""
+        now = time.monotonic()
+        if self._closed:  # between two polls: the reactor shall hear of it soon
+            timeout = 0.0
+        timeout = min(timeout, self._acceptor.prepare(self.pool.room, now), self._deadlines.wait(now))
+        wire, counters = self.wire, self.counters
+        self._full = budget <= 0
+        events = wire.wait(-int(-timeout * 1000 // 1), budget)  # rounded up, as select.epoll does
+        now = time.monotonic()
+        batch = NativeBatch(wire, now, self._closed)
+        if events:
+            counters.polls += 1
+            received, messages, dropped, begun, again, ended = wire.settle_reading(now)
+            counters.bytes_in += received
+            counters.messages_in += messages
+            counters.bad_checksums += dropped
+            for slot in begun:
+                self._deadlines.begin_frame(slot, now, again=False)
+            for slot in again:
+                self._deadlines.begin_frame(slot, now, again=True)
+            for slot in ended:
+                self._deadlines.end_frame(slot)
+            if wire.has_troubles:
+                self._take_troubles(batch, budget)
+            elif self._acceptor.accepting:
+                self._acceptor.settle()
+        elif self._acceptor.accepting:
+            self._acceptor.settle()
+        self._take_requests()
+        self._enforce_deadlines(now)
+        self._closed = []
+        return batch  # type: ignore[return-value]  # it has all that a Batch has
+
+    def stop_accepting(self) -> None:
+        """See `Engine.stop_accepting`."""
+        self._acceptor.stop()
+
+    def gauges(self) -> dict[str, int]:
+        """See `Engine.gauges`."""
+        return {
+            "connections": self.pool.in_use,
+            "slots": self.pool.made,
+            "cooling": self.pool.cooling,
+            "paused": len(self._paused),
+            "accepting": int(self._acceptor.accepting),
+        }
+
+    def shut(self) -> None:
+        """See `Engine.shut`."""
+        self.wire.shut()
+        os.close(self._wake_fd)
+
+    # -- any thread ----------------------------------------------------------------------------------------
+
+    def write(self, slots: Iterable[Slot], counters: Counters) -> None:
+        """See `Engine.write`."""
+        messages, sent, sends, freed, failed = self.wire.write(slots if type(slots) is list else list(slots))
+        counters.messages_out += messages
+        counters.bytes_out += sent
+        counters.sends += sends
+        for slot in freed:
+            self._go_on(slot)
+        for slot, generation in failed:
+            # The reactor closes: it alone knows what else refers to the slot.
+            self.close_soon(slot, generation, slot.end_reason or reasons.PEER_RESET, drain=False)
+
+    def open_slots(self) -> Sequence[Slot]:
+        """See `Engine.open_slots`."""
+        return tuple(self._open_slots)
+
+    def _go_on(self, slot: Slot) -> None:
+        """The client has read: what was put aside because it did not may go on."""
+        for work in slot.take_parked():  # type: ignore[attr-defined]  # a NativeSlot's
+            self._unpark(work)
+        if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
+            self.resume_soon(slot)
+        if slot.state is State.DRAINING and not slot.unsent:
+            self.check_drained(slot)
+
+    # -- opening and reading: the reactor's thread ---------------------------------------------------------
+
+    def _accept_some(self, listener: Any, limit: int) -> Accepted:
+        return self.wire.accept(listener.fileno(), limit)
+
+    def _take_troubles(self, batch: NativeBatch, budget: int) -> None:
+        troubles = self.wire.troubles()
+        # Accepting first: a descriptor that is closed below cannot be one that was accepted in this turn.
+        if self._acceptor.accepting:
+            for kind, _, _, fd, _, _ in troubles:
+                if kind == _DESCRIPTOR:
+                    self._accept(fd, batch)
+            self._acceptor.settle()
+        for kind, slot, fault, first, second, head in troubles:
+            if kind == _DESCRIPTOR:
+                if first == self._wake_fd:
+                    os.eventfd_read(self._wake_fd)
+            elif slot.connection is None:  # closed meanwhile by an earlier event of this turn
+                continue
+            elif kind == _WRITABLE:
+                slot.unblock()
+                self.write([slot], self.counters)
+            elif kind == _ENDED:
+                self._peer_closed(slot)
+            elif kind == _FAILED:
+                self.close(slot, reasons.PEER_RESET, os.strerror(first))
+            elif kind == _UNREADY:
+                self._read_none(slot, first, budget)
+            elif kind == _FAULT:
+                self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
+
+    def _accept(self, fd: int, batch: NativeBatch) -> None:
+        for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
+            batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
+
+    def _open(self, client: int, peer: str, endpoint: Endpoint, now: float) -> Slot:
+        slot: Any = self.pool.take()
+        slot.clear()
+        slot.begin(client, endpoint, self._headers[id(endpoint)])
+        name = f"{self._worker}.{slot.index}.{slot.generation}"
+        slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
+        slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
+        slot.state = State.OPEN
+        self._open_slots.add(slot)
+        self.wire.watch(slot)
+        self.counters.accepted += 1
+        return slot  # type: ignore[no-any-return]
+
+    def _read_none(self, slot: Slot, mask: int, budget: int) -> None:
+        """Something to read from a connection that is not to be read."""
+        if slot.state is State.LINGERING:
+            if self.wire.read_away(slot):
+                self.close(slot, slot.end_reason, slot.end_detail)
+        elif slot.state is State.OPEN and not slot.paused:
+            self._pause(slot, mask, budget)
+        elif mask & GONE:
+            self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
+
+    def _describe_fault(self, slot: Slot, fault: int, found: int, expected: int) -> FrameError:
+        endpoint = slot.endpoint
+        assert endpoint is not None, "an open slot has an endpoint"
+        if fault == Fault.BAD_MAGIC:
+            return bad_magic(found, expected)
+        if fault == Fault.BAD_LENGTH:
+            return bad_length(found, endpoint.layout.body_offset, self._frame.max_body)
+        if fault == Fault.BAD_CHECKSUM:
+            return bad_checksum(found, expected)
+        return FrameError("length", "no memory for a frame")
+
+    # -- what EngineBase asks for --------------------------------------------------------------------------
+
+    def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
+        self.wire.set_state(slot, state, paused)
+
+    def _cut_off(self, slot: Slot) -> list[Ready]:
+        self._open_slots.discard(slot)
+        return self.wire.cut_off(slot)
+
+    def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
+        return self.wire.end_stream(slot, farewell)
+
+    def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
+        return self.wire.incomplete(slot)
+
+
+def _header(endpoint: Endpoint, frame: FrameSettings) -> Header:
+    return Header(
+        endpoint.layout,
+        max_body=frame.max_body,
+        default_id=endpoint.default_id,
+        drop_bad_checksums=frame.on_bad_checksum == "drop",
+    )

@@ -1,0 +1,54 @@
+"""The native path."""
+
+from __future__ import annotations
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.dispatch import Unrouted
+from commscaffoldd.core.handling import FailureLog, HandlerRunner
+from commscaffoldd.core.native.dispatch import Dispatcher
+from commscaffoldd.core.native.engine import NativeEngine
+from commscaffoldd.core.native.queues import Backlog, ReadyQueue, SendQueue
+from commscaffoldd.core.native.turn import Loop, PoolTurns
+from commscaffoldd.core.path import Path, PathSettings
+
+
+def make_native_path(settings: PathSettings) -> Path:
+    """All parts; to be called after the fork."""
+    business = settings.business
+    send_queue = SendQueue()
+    ready = ReadyQueue()
+    engine = NativeEngine(
+        settings.listeners,
+        settings.frame,
+        settings.connections,
+        worker=settings.worker,
+        per_connection=business.per_connection,
+        mutex=settings.mutex,
+        flush_soon=send_queue.put,
+        unpark=ready.put,
+    )
+    backlog = Backlog(business.queue)
+    runner = HandlerRunner(FailureLog())
+    unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
+    dispatcher = Dispatcher(engine, engine.wire, ready, backlog, settings.routes, runner, unrouted)
+    counters = [Counters() for _ in range(business.threads)]
+    loops = [
+        Loop(
+            ready,
+            backlog,
+            engine,
+            PoolTurns(runner, own, engine.send_buffer, send_queue, ready),
+            dispatcher.hand_back,
+        )
+        for own in counters
+    ]
+    return Path(
+        engine=engine,
+        connections=engine.pool,
+        dispatcher=dispatcher,
+        backlog=backlog,
+        loops=[loop.run for loop in loops],
+        end_one_loop=lambda: ready.put(None),
+        send_queue=send_queue,
+        counters=counters,
+    )

@@ -1,0 +1,49 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
+
+from commscaffoldd.core.native.slot cimport NativeSlot
+
+cdef extern from "<semaphore.h>" nogil:
+    ctypedef struct sem_t:
+        pass
+    int sem_init(sem_t*, int, unsigned int)
+    int sem_wait(sem_t*)
+    int sem_post(sem_t*)
+    int sem_destroy(sem_t*)
+
+cdef struct Waiter:  # a thread that waits for work; on its own stack
+    sem_t wake
+    Waiter* next
+
+
+cdef class ReadyQueue:
+    cdef PyObject** _items  # a ring; owned references
+    cdef size_t _first, _count, _capacity
+    cdef Waiter* _idle  # threads that wait, the last one first: its caches are the warmest
+    cdef Py_ssize_t _coming  # woken, and not here yet
+    cdef Py_ssize_t _quick  # threads that are here and look again soon
+    cdef int64_t _taken, _taken_at_last_look
+
+    cdef int append(self, object work) except -1
+    cdef object take(self)
+    cdef void wake_one(self) noexcept
+    cdef void join(self) noexcept
+    cdef void leave(self) noexcept
+    cdef void begin_slow(self) noexcept
+    cdef void end_slow(self) noexcept
+
+
+cdef class SendQueue:
+    cdef list _slots
+    cdef Waiter* _sender
+    cdef bint _closed
+
+    cdef int append(self, NativeSlot slot) except -1
+    cdef _wake(self)
+
+
+cdef class Backlog:
+    cdef int64_t _limit
+    cdef public bint full
+    cdef int64_t in_count  # written by the reactor
+    cdef int64_t out_count  # written by all, with the GIL: one step

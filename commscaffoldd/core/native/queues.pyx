@@ -1,0 +1,196 @@
+"""The queues of the native path: work for the business threads, slots for the sender, and the count of what waits.
+
+All methods are called with the GIL, which makes each of them one step for other threads; only waiting is without it.
+"""
+
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+
+cdef void wait(Waiter* waiter) noexcept nogil:
+    while sem_wait(&waiter.wake) != 0:  # a signal: the main thread's affair
+        pass
+
+
+cdef class ReadyQueue:
+    """Slots whose messages shall be run (the right to do so goes to whoever takes one), and concurrent requests.
+
+    It wakes no more threads than are of use. With the GIL a second thread helps only if the first one gives the GIL
+    up, that is, if its handler waits for something, or computes for long. So:
+
+    - a burst of work wakes one thread; none, if one is running handlers that are known to be quick: it takes the
+      rest when it is done with what it has;
+    - a thread that begins with a handler that is not known to be quick wakes another one first, if more waits;
+    - `look` is called by the reactor now and then, and wakes one more if nothing has been taken for a while: a
+      handler that used to be quick has become slow.
+    """
+
+    def __cinit__(self):
+        self._capacity = 64
+        self._items = <PyObject**> malloc(self._capacity * sizeof(PyObject*))
+        if self._items == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        cdef size_t index
+        for index in range(self._count):
+            Py_XDECREF(self._items[(self._first + index) % self._capacity])
+        free(self._items)
+
+    def put(self, work):
+        """Let this be taken by a business thread. Any thread."""
+        self.append(work)
+
+    cdef void join(self) noexcept:
+        """The calling business thread begins to take work."""
+        self._quick += 1
+
+    cdef void leave(self) noexcept:
+        """It has ended."""
+        self._quick -= 1
+
+    def __len__(self):
+        """How much waits."""
+        return self._count
+
+    def look(self):
+        """Wake one more thread if work waits and none has been taken since the last look. The reactor's thread.
+
+        Returns:
+            Whether work waits: then this shall be called again soon.
+        """
+        if not self._count:
+            return False
+        if self._taken == self._taken_at_last_look and self._coming == 0:
+            self.wake_one()
+        self._taken_at_last_look = self._taken
+        return True
+
+    cdef int append(self, object work) except -1:
+        cdef PyObject** items
+        cdef size_t index
+        if self._count == self._capacity:
+            items = <PyObject**> malloc(2 * self._capacity * sizeof(PyObject*))
+            if items == NULL:
+                raise MemoryError
+            for index in range(self._count):
+                items[index] = self._items[(self._first + index) & (self._capacity - 1)]
+            free(self._items)
+            self._items = items
+            self._first = 0
+            self._capacity *= 2
+        Py_INCREF(work)
+        self._items[(self._first + self._count) & (self._capacity - 1)] = <PyObject*> work
+        self._count += 1
+        if self._coming == 0 and self._quick == 0:
+            self.wake_one()
+        return 0
+
+    cdef object take(self):
+        """Wait for work and take it. A business thread."""
+        cdef Waiter waiter
+        cdef PyObject* item
+        while not self._count:
+            self._quick -= 1
+            memset(&waiter, 0, sizeof(Waiter))
+            sem_init(&waiter.wake, 0, 0)
+            waiter.next = self._idle
+            self._idle = &waiter
+            with nogil:
+                wait(&waiter)
+            sem_destroy(&waiter.wake)
+            self._coming -= 1
+            self._quick += 1
+        self._taken += 1
+        item = self._items[self._first]
+        self._first = (self._first + 1) & (self._capacity - 1)
+        self._count -= 1
+        work = <object> item
+        Py_XDECREF(item)
+        return work
+
+    cdef void wake_one(self) noexcept:
+        cdef Waiter* waiter = self._idle
+        if waiter != NULL:
+            self._idle = waiter.next
+            self._coming += 1
+            sem_post(&waiter.wake)
+
+    cdef void begin_slow(self) noexcept:
+        """The calling business thread begins with what may take long."""
+        self._quick -= 1
+        if self._count and self._coming == 0 and self._quick == 0:
+            self.wake_one()
+
+    cdef void end_slow(self) noexcept:
+        self._quick += 1
+
+
+cdef class SendQueue:
+    """Slots with something in their outbox. Any thread puts, the sender takes. See `sender.SendQueue`."""
+
+    def __cinit__(self):
+        self._slots = []
+
+    def put(self, NativeSlot slot not None):
+        """Have the slot's outbox written."""
+        self.append(slot)
+
+    def close(self):
+        """Let `take` return `None` once all before has been taken."""
+        self._closed = True
+        self._wake()
+
+    def take(self):
+        """Wait for a slot; give it and all others that are there. `None` at the end."""
+        cdef Waiter waiter
+        cdef NativeSlot slot
+        while not self._slots:
+            if self._closed:
+                return None
+            memset(&waiter, 0, sizeof(Waiter))
+            sem_init(&waiter.wake, 0, 0)
+            self._sender = &waiter
+            with nogil:
+                wait(&waiter)
+            sem_destroy(&waiter.wake)
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            slot.dirty = False
+        return slots
+
+    cdef int append(self, NativeSlot slot) except -1:
+        if not slot.dirty:
+            slot.dirty = True
+            self._slots.append(slot)
+            self._wake()
+        return 0
+
+    cdef _wake(self):
+        cdef Waiter* waiter = self._sender
+        if waiter != NULL:
+            self._sender = NULL
+            sem_post(&waiter.wake)
+
+
+cdef class Backlog:
+    """How many messages wait or run, and for how many more there is room. See `backlog.Backlog`."""
+
+    def __cinit__(self, int64_t limit):
+        self._limit = limit
+
+    @property
+    def depth(self):
+        """Messages that wait or run. Any thread."""
+        return self.in_count - self.out_count
+
+    @property
+    def room(self):
+        """How many more messages may wait; below 0 after a large read."""
+        return self._limit - (self.in_count - self.out_count)
+
+    @property
+    def excess(self):
+        """How many messages must go until reading may go on after the queue was full; 0 or less: none."""
+        return self.in_count - self.out_count - self._limit // 2

@@ -1,0 +1,55 @@
+"""What a handler is given, and its route, on the native path."""
+
+cimport cython
+
+cdef dict MODES = {"pool": POOL, "concurrent": CONCURRENT, "inline": INLINE}
+cdef int UNKNOWN = 4  # so many quick runs make a handler one that is known to be quick
+
+
+@cython.final
+cdef class Way:
+    """A route, and what the path has to know of it."""
+
+    def __cinit__(self, route):
+        self.route = route
+        self.function = route.function
+        self.mode = MODES[route.mode]
+        self.slowness = UNKNOWN
+
+
+@cython.final
+@cython.freelist(1024)
+cdef class NativeRequest:
+    """One message, on its way to its handler. Attributes as those of `request.Request`."""
+
+    @property
+    def route(self):
+        """The handler's route."""
+        return self.way.route
+
+    def __repr__(self):
+        """As that of `request.Request`."""
+        return (
+            f"Request(connection={self.connection!r}, id={self.id!r}, sequence={self.sequence!r}, "
+            f"body={self.body!r}, route={self.way.route!r})"
+        )
+
+
+cdef NativeRequest make_request(
+    object connection, int64_t generation, uint64_t message_id, uint64_t sequence, bytes body, Way way
+):
+    cdef NativeRequest request = NativeRequest.__new__(NativeRequest)
+    request.connection = connection
+    request.generation = generation
+    request.id = message_id
+    request.sequence = sequence
+    request.body = body
+    request.way = way
+    return request
+
+
+cdef Mode mode_of(object work) except *:
+    """Where a message, or a hook's call, is run."""
+    if type(work) is NativeRequest:
+        return (<NativeRequest> work).way.mode
+    return MODES[work.route.mode]

@@ -1,0 +1,49 @@
+from libc.stdint cimport int64_t
+
+from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue, SendQueue
+from commscaffoldd.core.native.request cimport Mode, NativeRequest
+from commscaffoldd.core.native.slot cimport NativeSlot
+
+cdef enum Outcome:  # as turn.Outcome
+    DONE = 0
+    MORE
+    ELSEWHERE
+    PARKED
+
+
+cdef class Turns:
+    cdef Mode _here
+    cdef object _runner
+    cdef object _counters
+    cdef int64_t _send_buffer
+    cdef readonly Py_ssize_t done  # messages that the last turn is done with
+
+    cdef Outcome take_turn(self, NativeSlot slot) except *
+    cdef int handle(self, NativeSlot slot, NativeRequest request) except -1
+    cdef double _handle_measured(self, NativeSlot slot, NativeRequest request) except -1.0
+    cdef int _suspect(self, list pending, Py_ssize_t done) except -1
+    cdef int _call(self, NativeSlot slot, NativeRequest request) except -1
+    cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1
+    cdef int flush_soon(self, NativeSlot slot) except -1
+    cdef void begin_slow(self) noexcept
+    cdef void end_slow(self) noexcept
+
+
+cdef class PoolTurns(Turns):
+    cdef SendQueue _send_queue
+    cdef ReadyQueue _ready
+
+
+cdef class InlineTurns(Turns):
+    cdef list written
+
+
+cdef class Loop:
+    cdef ReadyQueue _ready
+    cdef Backlog _backlog
+    cdef object _engine
+    cdef PoolTurns _turns
+    cdef object _hand_back
+
+    cdef int _run_turn(self, NativeSlot slot) except -1
+    cdef int _run_concurrent(self, tuple work) except -1

@@ -1,0 +1,263 @@
+"""Turns, and the business threads' loop, on the native path. See `turn.TurnRunner` and `pool_loop.PoolLoop`.
+
+All of it runs with the GIL, but what handlers do.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE, PyList_SetSlice
+from cpython.object cimport PyObject
+
+from commscaffoldd.core.native.header cimport Header
+from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, POOL, mode_of
+from commscaffoldd.core.native.slot cimport DRAINING
+from commscaffoldd.core.turn import MESSAGES
+from commscaffoldd.core.turn import Outcome as PythonOutcome
+
+cdef extern from *:
+    """
+    #include <time.h>
+    static double commscaffoldd_seconds(void) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    }
+    """
+    double seconds "commscaffoldd_seconds"() nogil
+
+cdef Py_ssize_t TURN = MESSAGES
+cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
+cdef int SLOW = 16  # so many quick runs make a slow handler a quick one again
+cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED)
+
+
+cdef class Turns:
+    """Runs turns on one thread."""
+
+    def run(self, NativeSlot slot not None):
+        """See `TurnRunner.run`."""
+        outcome = OUTCOMES[<int> self.take_turn(slot)]
+        return self.done, outcome
+
+    cdef Outcome take_turn(self, NativeSlot slot) except *:
+        cdef list pending = slot.pending  # one list for the slot's life
+        cdef Outcome outcome = MORE
+        cdef Py_ssize_t done = 0, measured = 0
+        cdef double began = 0.0
+        cdef object work
+        cdef NativeRequest request
+        if self._here == POOL:
+            began = seconds()
+        while done < TURN and done < PyList_GET_SIZE(pending):
+            work = <object> PyList_GET_ITEM(pending, done)
+            if mode_of(work) != self._here:
+                outcome = ELSEWHERE
+                break
+            if slot.unsent > self._send_buffer:
+                outcome = PARKED
+                break
+            done += 1
+            if type(work) is NativeRequest:
+                request = <NativeRequest> work
+                if request.way.slowness:
+                    measured += 1
+                    began += self._handle_measured(slot, request)
+                else:
+                    self._call(slot, request)
+            else:
+                measured += 1
+                self.begin_slow()
+                work.route.function(work)
+                self.end_slow()
+        if self._here == POOL and done > measured and seconds() - began > QUICK * done:
+            self._suspect(pending, done)
+        PyList_SetSlice(pending, 0, done, <object> NULL)
+        self.done = done
+        # Parking gives the right away: from then on another thread may be at `pending`, so it comes last.
+        if outcome == PARKED and not slot.park(slot, self._send_buffer):
+            outcome = MORE
+        if outcome == MORE and not PyList_GET_SIZE(pending):
+            outcome = DONE
+        return outcome
+
+    cdef int handle(self, NativeSlot slot, NativeRequest request) except -1:
+        """Run one request's handler and queue its reply; nothing if a plugin has closed the connection."""
+        if request.way.slowness:
+            self._handle_measured(slot, request)
+        else:
+            self._call(slot, request)
+        return 0
+
+    cdef double _handle_measured(self, NativeSlot slot, NativeRequest request) except -1.0:
+        """As `_call`, for a handler that is not known to be quick; gives the seconds that it took."""
+        cdef double began
+        if self._here == INLINE:
+            self._call(slot, request)
+            return 0.0
+        self.begin_slow()
+        began = seconds()
+        try:
+            self._call(slot, request)
+        finally:
+            began = seconds() - began
+            self.end_slow()
+        if began > QUICK:
+            request.way.slowness = SLOW
+        elif request.way.slowness:
+            request.way.slowness -= 1
+        return began
+
+    cdef int _suspect(self, list pending, Py_ssize_t done) except -1:
+        """Among these was one that took long: each is measured again."""
+        cdef Py_ssize_t index
+        for index in range(done):
+            work = pending[index]
+            if type(work) is NativeRequest:
+                (<NativeRequest> work).way.slowness = SLOW
+        return 0
+
+    cdef int _call(self, NativeSlot slot, NativeRequest request) except -1:
+        cdef Header header
+        cdef int64_t size
+        if slot._closing_generation == request.generation:
+            return 0
+        header = slot.header  # that of the slot's connection now: if it is another one, the reply is late
+        try:
+            result = request.way.function(request)
+        except BaseException as error:  # a handler must not end a thread of ours
+            return self._finish(slot, request, self._runner.fail(request, slot.endpoint, self._counters, error))
+        if result is None:
+            return 0
+        if type(result) is bytes:
+            size = PyBytes_GET_SIZE(result)
+            if header.min_sent <= size <= header.max_sent and request.id <= header.max_id:
+                if slot.put(request.generation, request.id, request.sequence, result):
+                    self.flush_soon(slot)
+                else:
+                    self._counters.late_replies += 1
+                return 0
+        return self._finish(slot, request, self._runner.finish(request, slot.endpoint, self._counters, result))
+
+    cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1:
+        if reply is None:
+            return 0
+        message_id, sequence, body = reply
+        if slot.put(request.generation, message_id, sequence, body):
+            self.flush_soon(slot)
+        else:
+            self._counters.late_replies += 1
+        return 0
+
+    cdef int flush_soon(self, NativeSlot slot) except -1:
+        raise NotImplementedError
+
+    cdef void begin_slow(self) noexcept:
+        pass
+
+    cdef void end_slow(self) noexcept:
+        pass
+
+
+@cython.final
+cdef class PoolTurns(Turns):
+    """Turns of pooled handlers on a business thread."""
+
+    def __cinit__(self, runner, counters, int64_t send_buffer, SendQueue send_queue not None, ReadyQueue ready not None):
+        """See `TurnRunner`."""
+        self._here = POOL
+        self._runner = runner
+        self._counters = counters
+        self._send_buffer = send_buffer
+        self._send_queue = send_queue
+        self._ready = ready
+
+    cdef int flush_soon(self, NativeSlot slot) except -1:
+        return self._send_queue.append(slot)
+
+    cdef void begin_slow(self) noexcept:
+        self._ready.begin_slow()
+
+    cdef void end_slow(self) noexcept:
+        self._ready.end_slow()
+
+
+@cython.final
+cdef class InlineTurns(Turns):
+    """Turns of inline handlers on the reactor's thread, which writes all replies of a batch at its end."""
+
+    def __cinit__(self, runner, counters, int64_t send_buffer):
+        """See `TurnRunner`."""
+        self._here = INLINE
+        self._runner = runner
+        self._counters = counters
+        self._send_buffer = send_buffer
+        self.written = []
+
+    cdef int flush_soon(self, NativeSlot slot) except -1:
+        if not slot.written:
+            slot.written = True
+            self.written.append(slot)
+        return 0
+
+
+cdef class Loop:
+    """One business thread's work; see `pool_loop.PoolLoop`."""
+
+    def __cinit__(
+        self, ReadyQueue ready not None, Backlog backlog not None, engine, PoolTurns turns not None, hand_back
+    ):
+        """See `PoolLoop`."""
+        self._ready = ready
+        self._backlog = backlog
+        self._engine = engine
+        self._turns = turns
+        self._hand_back = hand_back
+
+    def run(self):
+        """Work until told to end. The business thread."""
+        cdef Backlog backlog = self._backlog
+        cdef object work
+        self._ready.join()
+        while True:
+            work = self._ready.take()
+            if work is None:
+                break
+            if type(work) is NativeSlot:
+                self._run_turn(<NativeSlot> work)
+            else:
+                self._run_concurrent(<tuple> work)
+            if backlog.full and backlog.excess <= 0:
+                self._engine.wake()
+        self._ready.leave()
+
+    cdef int _run_turn(self, NativeSlot slot) except -1:
+        cdef Outcome outcome = self._turns.take_turn(slot)
+        self._backlog.out_count += self._turns.done
+        if slot._paused:
+            self._engine.resume_if_few(slot)
+        if outcome == MORE:
+            self._ready.append(slot)
+        elif outcome == ELSEWHERE:
+            self._hand_back(slot)
+        elif outcome == DONE:
+            if PyList_GET_SIZE(slot.pending):
+                self._ready.append(slot)
+            else:
+                slot._owned = False
+                if slot._state == DRAINING:
+                    self._engine.check_drained(slot)
+        return 0
+
+    cdef int _run_concurrent(self, tuple work) except -1:
+        cdef NativeSlot slot = work[0]
+        cdef NativeRequest request = work[1]
+        if slot.unsent > self._turns._send_buffer and slot.park(work, self._turns._send_buffer):
+            return 0
+        self._turns.handle(slot, request)
+        self._backlog.out_count += 1
+        slot.running_concurrent -= 1
+        if slot._paused:
+            self._engine.resume_if_few(slot)
+        if slot._state == DRAINING:
+            self._engine.check_drained(slot)
+        return 0
