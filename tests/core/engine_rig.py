@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from commscaffoldd.core.accept import AcceptMutex, Listener
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
-from commscaffoldd.core.engine import Batch, Closed
+from commscaffoldd.core.engine import Batch, Closed, wanted_engine
 from commscaffoldd.core.epoll_engine import EpollEngine
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.layout import PRESETS
@@ -21,6 +22,9 @@ from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Ready, Slot
 from tests.core.peers import Peer
 from tests.core.waiting import wait_until
+
+if TYPE_CHECKING:
+    from commscaffoldd.core.native.engine import NativeEngine
 
 Mode = Literal["mutex", "exclusive", "reuseport"]
 
@@ -30,7 +34,7 @@ class EngineRig:
 
     def __init__(
         self,
-        engine: EpollEngine,
+        engine: EpollEngine | NativeEngine,
         endpoint: Endpoint,
         listening: socket.socket,
         flushes: list[Slot],
@@ -88,6 +92,12 @@ class EngineRig:
         self.engine.write([slot], self.counters)
 
 
+def socket_of(slot: Any) -> socket.socket:
+    """The server's end of a connection, under another descriptor."""
+    fd = slot.fd if hasattr(slot, "fd") else slot.socket.fileno()
+    return socket.socket(fileno=os.dup(fd))
+
+
 def turns_in(rig: EngineRig, seconds: float) -> int:
     """How often `poll` returns in that time when it may wait for the whole of it."""
     end, turns = time.monotonic() + seconds, 0
@@ -104,6 +114,14 @@ def fill(rig: EngineRig, slot: Slot, above: int) -> int:
         assert rig.reply(slot, bytes(10_000))
         replies += 1
     return replies
+
+
+def _engine_type() -> type[EpollEngine | NativeEngine]:
+    if wanted_engine() == "python":
+        return EpollEngine
+    from commscaffoldd.core.native.engine import NativeEngine
+
+    return NativeEngine
 
 
 @contextlib.contextmanager
@@ -125,7 +143,7 @@ def engine_rig(
     flushes: list[Slot] = []
     unparked: list[Ready] = []
     mutex = AcceptMutex(lock) if lock is not None else None
-    engine = EpollEngine(
+    engine = _engine_type()(
         [Listener(listening, endpoint, mode)],
         frame or FrameSettings(),
         ConnectionSettings(**{"initial": 2, **connections}),

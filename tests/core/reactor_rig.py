@@ -10,7 +10,7 @@ from typing import Any
 from commscaffoldd.core.accept import Listener
 from commscaffoldd.core.assembly import Core
 from commscaffoldd.core.endpoint import Endpoint
-from commscaffoldd.core.engine import EngineName
+from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.layout import PRESETS, Layout
 from commscaffoldd.core.path import PathSettings
@@ -64,7 +64,6 @@ class ReactorRig:
 @contextlib.contextmanager
 def reactor_rig(
     *routes: Route,
-    engine: EngineName = "python",
     layout: Layout | None = None,
     frame: FrameSettings | None = None,
     connections: ConnectionSettings | None = None,
@@ -81,7 +80,7 @@ def reactor_rig(
     listening.setblocking(False)
     endpoint = Endpoint.make("127.0.0.1:0", layout, default_id=1, control_ids=frame.control_ids)
     core = Core(
-        engine,
+        wanted_engine(),
         PathSettings(
             listeners=[Listener(listening, endpoint, "exclusive")],
             frame=frame,

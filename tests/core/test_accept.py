@@ -17,6 +17,8 @@ from commscaffoldd.core.counters import Counters
 from tests.core.engine_rig import Mode
 from tests.core.slots import make_endpoint
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 INFINITE = float("inf")
 
 

@@ -12,6 +12,8 @@ from commscaffoldd.core.route import Route
 from tests.core.engine_rig import EngineRig, engine_rig, fill, turns_in
 from tests.core.peers import STANDARD
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 HELLO = STANDARD.encode(1, 5, b"hello")
 
 
@@ -99,7 +101,7 @@ def test_with_too_many_messages_waiting_a_connection_is_paused_and_resumed() -> 
     with engine_rig(per_connection=2) as rig:
         peer, slot = rig.open()
         work = Request(slot.connection, 1, 0, b"", Route(1, lambda _: None, "", "", "pool"))  # type: ignore[arg-type]
-        slot.pending += [work] * 3
+        slot.pending.extend([work] * 3)
         peer.sock.sendall(HELLO)
         rig.until(lambda: slot.paused)
         assert turns_in(rig, 0.1) <= 2
@@ -113,7 +115,7 @@ def test_resuming_too_early_pauses_again() -> None:
     with engine_rig(per_connection=2) as rig:
         peer, slot = rig.open()
         work = Request(slot.connection, 1, 0, b"", Route(1, lambda _: None, "", "", "pool"))  # type: ignore[arg-type]
-        slot.pending += [work] * 3
+        slot.pending.extend([work] * 3)
         peer.sock.sendall(HELLO)
         rig.until(lambda: slot.paused)
         rig.engine.resume_soon(slot)

@@ -19,9 +19,11 @@ from commscaffoldd.core.layout import PRESETS
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Route
 from commscaffoldd.core.settings import FrameSettings
-from tests.core.engine_rig import EngineRig, engine_rig, fill, turns_in
+from tests.core.engine_rig import EngineRig, engine_rig, fill, socket_of, turns_in
 from tests.core.peers import STANDARD, Peer
 from tests.core.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 HELLO = STANDARD.encode(1, 5, b"hello")
 
@@ -45,8 +47,10 @@ def test_a_client_is_accepted_with_an_id_and_its_address(rig: EngineRig) -> None
     assert slot.connection.id == f"1.{slot.index}.0"
     host, port = peer.sock.getsockname()
     assert slot.connection.peer == f"{host}:{port}"
-    assert slot.socket is not None
-    assert slot.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with socket_of(slot) as client:
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not client.getblocking()
+        assert not os.get_inheritable(client.fileno())
     assert rig.engine.gauges()["connections"] == 1
 
 
@@ -181,7 +185,7 @@ def test_time_in_which_a_connection_was_paused_is_not_held_against_its_frame() -
         peer.sock.sendall(HELLO[:18])
         rig.until(lambda: slot in rig.engine._deadlines._frames)
         work = Request(slot.connection, 1, 0, b"", Route(1, lambda _: None, "", "", "pool"))  # type: ignore[arg-type]
-        slot.pending += [work] * 2
+        slot.pending.extend([work] * 2)
         peer.sock.sendall(HELLO[18:])
         rig.until(lambda: slot.paused)
         turns_in(rig, 0.3)
@@ -294,7 +298,7 @@ def test_nothing_leaks_however_clients_end() -> None:
         engine = rig.engine
         assert len(rig.closed) == len(rig.opened) == 60
         assert rig.engine.pool.made <= 40
-        assert not engine._by_fd
+        assert not engine.open_slots()
         assert not engine._paused
         assert engine._deadlines.wait(0.0) == float("inf")
         assert descriptors() == before + 3  # epoll, the wake-up, the listener

@@ -16,6 +16,8 @@ from tests.core.peers import Peer
 from tests.core.reactor_rig import reactor_rig, route
 from tests.core.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 CLIENTS = 40
 MESSAGES = 250
 POOL, POOL_SLOW, INLINE, QUIET, QUIET_INLINE, CONCURRENT = range(1, 7)

@@ -17,6 +17,8 @@ from tests.core.peers import STANDARD
 from tests.core.reactor_rig import reactor_rig, route
 from tests.core.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 ERROR = 0xFFFFFFFF
 MODES: tuple[Mode, ...] = ("pool", "inline", "concurrent")
 

@@ -13,6 +13,8 @@ from commscaffoldd.core.route import Mode
 from tests.core.reactor_rig import reactor_rig, route
 from tests.core.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 ERROR = 0xFFFFFFFF
 MODES: tuple[Mode, ...] = ("pool", "inline", "concurrent")
 

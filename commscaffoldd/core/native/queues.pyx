@@ -47,8 +47,8 @@ cdef class ReadyQueue:
         self._quick += 1
 
     cdef void leave(self) noexcept:
-        """It has ended."""
-        self._quick -= 1
+        """It has ended, and takes nothing any more."""
+        self.begin_slow()
 
     def __len__(self):
         """How much waits."""

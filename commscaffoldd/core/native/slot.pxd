@@ -53,7 +53,7 @@ cdef class NativeSlot:
     cdef Unsent left
     cdef bint _blocked
     # -- the reactor's; others may read
-    cdef int fd
+    cdef readonly int fd
     cdef uint32_t interest
     cdef bint _paused
     cdef bint written  # in the dispatcher's list
