@@ -5,12 +5,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "cpu.h"
 #include "crc.h"
 #include "die.h"
 #include "moment.h"
 #include "options.h"
-#include "connect.h"
 #include "peer.h"
 
 enum { EVENTS = 1024 };
@@ -21,7 +21,7 @@ struct load {
     struct peer *peers;
     struct traffic *fast, *beside; /* `beside` is NULL without such connections */
     struct failures failures;
-    uint64_t last_reply;
+    uint64_t last_reply, spin_ns;
 };
 
 struct measured {
@@ -62,7 +62,8 @@ static uint64_t turn(struct load *load, uint64_t until, bool last_sent)
 {
     struct epoll_event events[EVENTS];
     uint64_t now = now_ns();
-    int wait_ms = until > now ? (int)((until - now) / 1000000) : 0;
+    bool spinning = now - load->last_reply < load->spin_ns;
+    int wait_ms = until > now && !spinning ? (int)((until - now) / 1000000) : 0;
     int count = epoll_wait(load->epoll, events, EVENTS, wait_ms);
     uint32_t replies = 0;
     for (int number = 0; number < count; number++) {
@@ -164,7 +165,7 @@ static void print_result(const struct load *load, const struct options *options,
 int main(int count, char **words)
 {
     struct options options = parse_options(count, words);
-    struct load load = {0};
+    struct load load = {.spin_ns = options.spin_us * 1000};
     crc_prepare();
     open_all(&load, &options);
     struct measured measured = measure(&load, &options);

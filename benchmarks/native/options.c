@@ -17,6 +17,8 @@ static const char USAGE[] =
     "  --beside-id N     their message ID, of a handler that computes and then echoes (2)\n"
     "  --warm-up S       seconds before the measurement (0.5)\n"
     "  --seconds S       seconds of the measurement (2)\n"
+    "  --spin US         microseconds without a reply before it sleeps (0): a server that has to wake its client\n"
+    "                    pays for that, and a client on another machine would not have it pay\n"
     "  --watch PID       a process of the server, for the CPU time it takes; may be repeated\n"
     "Exit codes: 0 done, 1 some reply was wrong or never came, 2 wrong usage or no connection.\n";
 
@@ -38,8 +40,8 @@ struct options parse_options(int count, char **words)
         {"body", required_argument, NULL, 's'},        {"id", required_argument, NULL, 'i'},
         {"beside", required_argument, NULL, 'b'},      {"beside-id", required_argument, NULL, 'j'},
         {"warm-up", required_argument, NULL, 'w'},     {"seconds", required_argument, NULL, 't'},
-        {"watch", required_argument, NULL, 'p'},       {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"spin", required_argument, NULL, 'u'},        {"watch", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
     };
     int found, index = 0;
     while ((found = getopt_long(count, words, "", known, &index)) != -1) {
@@ -52,6 +54,7 @@ struct options parse_options(int count, char **words)
         case 'b': options.beside = (int)number(name, optarg, 0, 1000); break;
         case 'j': options.beside_id = (uint32_t)number(name, optarg, 0, UINT32_MAX); break;
         case 'w': options.warm_up = number(name, optarg, 0, 3600); break;
+        case 'u': options.spin_us = (uint64_t)number(name, optarg, 0, 1000000); break;
         case 't': options.seconds = number(name, optarg, 0.01, 86400); break;
         case 'p':
             if (options.watched_count == MAX_WATCHED)

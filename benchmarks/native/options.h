@@ -12,6 +12,7 @@ struct options {
     struct sockaddr_in address;
     int connections, beside;
     uint32_t id, beside_id, body_size, depth;
+    uint64_t spin_us;
     double seconds, warm_up;
     pid_t watched[MAX_WATCHED]; /* processes whose CPU time is measured */
     int watched_count;

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -31,12 +31,20 @@ class Request(msgspec.Struct, gc=False):
     body: bytes
 
 
-def echo(request: Request) -> bytes:
+class HasBody(Protocol):
+    """What the handlers need of a request; commscaffoldd's has it, too."""
+
+    @property
+    def body(self) -> bytes:
+        """The message's body."""
+
+
+def echo(request: HasBody) -> bytes:
     """The body comes back."""
     return request.body
 
 
-def compute(request: Request) -> bytes:
+def compute(request: HasBody) -> bytes:
     """The body comes back after 5 ms of computing in Python: of this thread's CPU time, however long it waits."""
     end = time.thread_time() + COMPUTE_SECONDS
     while time.thread_time() < end:
@@ -44,5 +52,5 @@ def compute(request: Request) -> bytes:
     return request.body
 
 
-HANDLERS: Final[Mapping[int, Callable[[Request], bytes]]] = {1: echo, 2: compute}
+HANDLERS: Final[Mapping[int, Callable[[HasBody], bytes]]] = {1: echo, 2: compute}
 """Handlers by message ID."""
