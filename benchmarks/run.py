@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.suite.launch import StartError, start
 from benchmarks.suite.measure import Meter
 from benchmarks.suite.native import BuildError, build
 from benchmarks.suite.plot import draw
@@ -27,7 +28,7 @@ from benchmarks.suite.progress import Progress
 from benchmarks.suite.report import report
 from benchmarks.suite.results import Results, Run
 from benchmarks.suite.scenarios import SCENARIOS, Scenario
-from benchmarks.suite.servers import SERVERS, Server, StartError, start
+from benchmarks.suite.servers import SERVERS, Server
 
 QUICK: Final = {"rounds": 1, "seconds": 0.3, "warm_up": 0.1}
 
@@ -53,7 +54,7 @@ def main() -> int:
     meter = Meter(programs, options.seconds, options.warm_up)
     runs = measure_all(meter, pairs, options.rounds)
     numbers = {"rounds": options.rounds, "seconds": options.seconds, "warm-up": options.warm_up}
-    results = Results(machine(), numbers, left_out, runs)
+    results = Results(machine(), numbers, [server.name for server in servers], left_out, runs)
     write(results, options.output)
     return 1 if any(run.failure for run in runs) else 0
 
@@ -96,15 +97,16 @@ def available(servers: list[Server], programs: Path) -> tuple[list[Server], dict
 def taking_part(scenario: Scenario, servers: list[Server]) -> list[Server]:
     """The servers that a scenario is for."""
     return [
-        server
-        for server in servers
-        if (server.name in scenario.servers if scenario.servers else server.everywhere)
+        server for server in servers if (server.name in scenario.servers if scenario.servers else server.everywhere)
     ]
 
 
 def measure_all(meter: Meter, pairs: list[tuple[Scenario, list[Server]]], rounds: int) -> list[Run]:
-    """All rounds. In each, every scenario is run by all its servers one after the other, beginning with another one
-    each time, so that whatever slows the machine down meets all alike."""
+    """Make all measurements.
+
+    In each round every scenario is run by all its servers one after the other, beginning with another one each time,
+    so that whatever slows the machine down meets all alike.
+    """
     progress = Progress(rounds * sum(len(servers) for _, servers in pairs))
     runs = []
     for round_number, (turn, (scenario, servers)) in itertools.product(range(1, rounds + 1), enumerate(pairs)):
@@ -119,7 +121,9 @@ def measure_all(meter: Meter, pairs: list[tuple[Scenario, list[Server]]], rounds
 def machine() -> dict[str, str]:
     """What it runs on."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
-    model = next((line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), "")
+    model = next(
+        (line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), ""
+    )
     return {
         "processor": model or platform.machine(),
         "processors": str(len(os.sched_getaffinity(0))),

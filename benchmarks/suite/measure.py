@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from benchmarks.suite.launch import Running, StartError, start
 from benchmarks.suite.processes import MachineTime, cpu_seconds, open_files, resident_bytes
 from benchmarks.suite.results import LoadResult, Run, parse_load
 from benchmarks.suite.scenarios import Scenario
-from benchmarks.suite.servers import Running, Server, StartError, start
+from benchmarks.suite.servers import Server
 
 PATIENCE: Final = 60.0  # seconds for what should take a few
 SETTLED: Final = 0.2  # seconds without change after which memory counts as settled
@@ -31,16 +34,16 @@ class Meter:
 
     def run(self, scenario: Scenario, server: Server, round_number: int) -> Run:
         """Start the server, measure, stop it. What goes wrong is part of the answer."""
-        about = {"round": round_number, "scenario": scenario.name, "server": server.name}
+        run = Run(round=round_number, scenario=scenario.name, server=server.name)
         try:
             with start(server, self._programs) as running:
                 if scenario.idle:
-                    return Run(**about, idle_bytes=self._idle(running, scenario))
+                    return replace(run, idle_bytes=self._idle(running, scenario))
                 load, others = self._load(running, scenario, server)
-        except (StartError, MeasureError, ValueError) as error:
-            return Run(**about, failure=str(error))
+        except (StartError, MeasureError, ValueError, OSError) as error:
+            return replace(run, failure=str(error))
         failure = f"{load.errors} errors, the first: {load.first_error}" if load.errors else ""
-        return Run(**about, load=load, others=others, failure=failure)
+        return replace(run, load=load, others=others, failure=failure)
 
     def _load(self, running: Running, scenario: Scenario, server: Server) -> tuple[LoadResult, float]:
         pids = running.pids()

@@ -22,7 +22,9 @@ def build(folder: Path) -> None:
     """
     for program, package in (("make", "make"), ("cc", "gcc")):
         if shutil.which(program) is None:
-            raise BuildError(f"the load generator needs {program}; Debian and Ubuntu have it in the package {package}")
+            raise BuildError(
+                f"the load generator needs {program}; Debian and Ubuntu have it in the package {package}"
+            )
     command = ["make", "--silent", "-C", str(SOURCE), f"BUILD={folder.resolve()}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -14,7 +14,7 @@ from benchmarks.suite.targets import TARGETS, Target
 DISTURBED: Final = 0.15
 """A measurement counts as disturbed if so much of a processor was busy with something else."""
 
-NONE: Final = "–"
+NONE: Final = "-"
 
 LOAD_COLUMNS: Final = (
     "server",
@@ -102,7 +102,9 @@ def _machine(results: Results) -> str:
 
 
 def _failures(results: Results) -> str:
-    lines = [f"- {run.scenario}, {run.server}, round {run.round}: {run.failure}" for run in results.runs if run.failure]
+    lines = [
+        f"- {run.scenario}, {run.server}, round {run.round}: {run.failure}" for run in results.runs if run.failure
+    ]
     return "\n".join(["## Failures", "", *lines]) if lines else ""
 
 

@@ -89,12 +89,14 @@ class Results(msgspec.Struct, frozen=True):
     Attributes:
         machine: what it ran on.
         options: what the runner was told.
+        servers: names of those that were measured, in the order of the tables.
         left_out: servers that did not start, with the reason.
         runs: all measurements, in the order in which they were made.
     """
 
     machine: dict[str, str]
     options: dict[str, float]
+    servers: list[str]
     left_out: dict[str, str]
     runs: list[Run]
 

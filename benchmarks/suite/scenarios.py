@@ -71,7 +71,7 @@ SCENARIOS: Final = (
         "50 connections, 16 in flight, 64 bytes; 1, 2 and 4 workers",
         50,
         in_flight=16,
-        servers=("uvloop", "native-pool", "native-pool-2", "native-pool-4"),
+        servers=("native-pool", "native-pool-2", "native-pool-4"),
         spin_us=0,
     ),
     Scenario(

@@ -85,16 +85,14 @@ class Row:
 
 
 def summarize(results: Results, scenario: str, yardstick: str, c_loop: str) -> list[Row]:
-    """The servers of one scenario, in the order in which they are first measured."""
-    names = dict.fromkeys(
-        run.server for run in sorted(results.runs, key=lambda run: run.round) if run.scenario == scenario
-    )
+    """The servers of one scenario that have been measured, in the order of `results.servers`."""
+    measured = {run.server for run in results.runs if run.scenario == scenario}
 
     def of(server: str, metric: Metric) -> dict[int, float]:
         return by_round(results.runs, scenario, server, metric)
 
     rows = []
-    for name in names:
+    for name in filter(measured.__contains__, results.servers):
         rates = of(name, rate)
         rows.append(
             Row(
