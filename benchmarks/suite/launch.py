@@ -54,7 +54,7 @@ class Running:
             )
         try:
             self.port = self._wait_for_port()
-        except StartError:
+        except BaseException:
             self.stop()
             raise
 
