@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
+from zlib import crc32
 
 import pytest
 
@@ -82,16 +83,19 @@ def answer_one(listener: socket.socket, reply: bytes) -> None:
             pass
 
 
-GOOD = b"abcd"
+GOOD = bytes((0, 167, 78, 245))  # what the load generator sends as a body of four bytes
+CRC = crc32(GOOD)
 
 
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        pytest.param(HEADER.pack(3, 1, 1, 0) + b"abc", "length, id, sequence, crc32 are 3, 1, 1,", id="length"),
-        pytest.param(HEADER.pack(4, 9, 1, 0) + GOOD, "are 4, 9, 1,", id="id"),
-        pytest.param(HEADER.pack(4, 1, 2, 0) + GOOD, "are 4, 1, 2,", id="sequence"),
-        pytest.param(HEADER.pack(4, 1, 1, 0) + GOOD, "are 4, 1, 1, 00000000, expected 4, 1, 1, ", id="crc32"),
+        pytest.param(HEADER.pack(3, 1, 1, CRC) + GOOD[:3], "length, id, sequence, crc32 are 3, 1, 1,", id="length"),
+        pytest.param(HEADER.pack(4, 9, 1, CRC) + GOOD, "are 4, 9, 1,", id="id"),
+        pytest.param(HEADER.pack(4, 1, 2, CRC) + GOOD, "are 4, 1, 2,", id="sequence"),
+        pytest.param(
+            HEADER.pack(4, 1, 1, 0) + GOOD, f"are 4, 1, 1, 00000000, expected 4, 1, 1, {CRC:08x}", id="crc32"
+        ),
     ],
 )
 def test_a_wrong_reply_is_an_error_that_says_what_is_wrong(programs: Path, reply: bytes, error: str) -> None:
