@@ -1,21 +1,25 @@
-# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else. Nothing needs root.
+# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else, but `make bench` a C compiler, too.
+# Nothing needs root.
 #   make run PYTHON=python3.12      another interpreter
 #   make test JOBS=2                so many tests at once
+#   make bench BENCH=--quick        options of benchmarks/run.py
 
 PYTHON ?= python3
 CONFIG ?= etc/commscaffoldd.toml
 JOBS ?= auto
+BENCH ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Stamps: each is newer than pyproject.toml while what it stands for is installed. Both install in place (-e), so a
+# Stamps: each is newer than pyproject.toml while what it stands for is installed. All install in place (-e), so a
 # change of the source needs no new installation.
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
 CHECKED := commscaffoldd plugins tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format bench clean
 
 help: ## list what can be made
 	@echo "make TARGET, with TARGET one of:"
@@ -39,6 +43,9 @@ format: $(DEV_STAMP) ## put the source into the form that lint asks for
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
 
+bench: $(BENCH_STAMP) ## measure beside uvloop, asyncio, gevent, Twisted and a loop in C; about 20 minutes
+	$(BIN)/python -m benchmarks.run --output build/bench $(BENCH)
+
 clean: ## remove everything that these targets have made, .venv too
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -59,4 +66,8 @@ $(RUN_STAMP): pyproject.toml | $(BIN)/pip
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(RUN_STAMP) $@
+
+$(BENCH_STAMP): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $(RUN_STAMP) $@
