@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commscaffoldd.core.accept import BACK_OFF, BATCH, MUTEX_DELAY, AcceptMutex, Acceptor, Listener
+from commscaffoldd.core.accept import BACK_OFF, BATCH, MUTEX_DELAY, AcceptMutex, Acceptor, Listener, accept_some
 from commscaffoldd.core.counters import Counters
 from tests.core.engine_rig import Mode
 from tests.core.slots import make_endpoint
@@ -37,7 +37,7 @@ class Bench:
         if lock is not None:
             mutex = AcceptMutex(lock)
             self.mutexes.append(mutex)
-        return Acceptor([Listener(self.listening, make_endpoint(), mode)], self.epoll, mutex, maximum, self.counters)
+        return Acceptor([Listener(self.listening, make_endpoint(), mode)], self.epoll, accept_some, mutex, maximum, self.counters)
 
     def connect(self, number: int = 1) -> None:
         for _ in range(number):
@@ -133,6 +133,7 @@ def failing(bench: Bench, *errors: int) -> Acceptor:
     return Acceptor(
         [Listener(Failing(bench.listening, *errors), make_endpoint(), "exclusive")],  # type: ignore[arg-type]
         bench.epoll,
+        accept_some,
         None,
         80,
         bench.counters,
@@ -175,7 +176,7 @@ def test_one_worker_at_a_time_watches(bench: Bench, tmp_path: Path) -> None:
     with select.epoll() as others:
         mutex = AcceptMutex(tmp_path / "lock")
         bench.mutexes.append(mutex)
-        second = Acceptor([Listener(bench.listening, make_endpoint(), "mutex")], others, mutex, 80, bench.counters)
+        second = Acceptor([Listener(bench.listening, make_endpoint(), "mutex")], others, accept_some, mutex, 80, bench.counters)
         assert first.prepare(80, 100.0) == INFINITE
         assert second.prepare(80, 100.0) == MUTEX_DELAY
         assert (first.accepting, second.accepting) == (True, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ import pytest
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.slot import State
-from tests.core.engine_rig import EngineRig, engine_rig, turns_in
+from tests.core.engine_rig import EngineRig, engine_rig, socket_of, turns_in
 from tests.core.peers import STANDARD
 from tests.core.waiting import wait_until
 
@@ -220,11 +220,10 @@ def test_a_push_just_before_our_side_is_shut_is_sent_first(rig: EngineRig) -> No
 
 def test_our_side_is_shut_even_if_the_farewell_does_not_fit(rig: EngineRig) -> None:
     peer, slot = rig.open()
-
     with socket_of(slot) as client, contextlib.suppress(BlockingIOError):
         while True:
             client.send(bytes(65536))
     rig.engine.drain(slot, reasons.STOPPING)
-    rig.until(lambda: peer.gone)
-    assert peer.frames == []
     assert slot.state is State.LINGERING
+    while peer.sock.recv(1 << 20):  # until the end of the stream: nothing else is of interest here
+        pass
