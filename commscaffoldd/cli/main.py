@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commscaffoldd import __version__
+from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
@@ -70,5 +71,5 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call):
+for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call, bench):
     main.add_command(command)
