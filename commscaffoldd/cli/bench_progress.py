@@ -47,4 +47,6 @@ def describe(progress: Progress, seconds: float) -> str:
     if progress.phase == "connecting":
         return f"connecting, {number(progress.connections)} open"
     elapsed = f"{min(progress.seconds, seconds):.1f} of {seconds:.1f} s"
+    if progress.phase == "finishing":
+        return f"{elapsed}, {progress.phase}"
     return f"{elapsed}, {progress.phase}, {number(round(progress.rate))} /s"

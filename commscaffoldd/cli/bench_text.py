@@ -170,8 +170,8 @@ def _notes(result: LoadResult) -> Iterator[str]:
         )
     if any(error.kind in ENDED_BY_SERVER for error in result.errors):
         notes.append(
-            "note: a server may close connections that send too much: here that is [flood] in its configuration "
-            "(its log says so); take more connections with less in flight, or set flood.enabled = false"
+            "note: the server's log may say why it ended connections; here, [flood] and frame.max_body in the "
+            "configuration are such reasons. flood.enabled = false lifts the limit of messages a second"
         )
     if any(error.kind is Kind.OUT_OF_ORDER for error in result.errors):
         notes.append("note: handlers declared `concurrent` may answer in any order: --any-order allows that")

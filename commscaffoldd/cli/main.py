@@ -27,6 +27,7 @@ Examples:
   commscaffoldd check                            is the configuration right?
   commscaffoldd start                            start the daemon
   commscaffoldd call 127.0.0.1:9000 1 hello      send one message, print the reply
+  commscaffoldd bench 127.0.0.1:9000             how many messages does it answer, and how fast?
   commscaffoldd reload                           take over changed plugins and configuration
   commscaffoldd stop                             stop it
 

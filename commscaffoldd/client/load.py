@@ -12,7 +12,6 @@ not for the rate.
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
 import time
@@ -100,8 +99,8 @@ class Load:
         self._open()
         self._sending = True
         self._began = time.monotonic()
-        for connection in list(self._connections.values()):
-            self._send(connection, self._plan.in_flight)
+        for connection in self._connections.values():
+            connection.send(self._plan.in_flight)
         self._enter("warming up")
         self._turn_until(self._began + self._plan.warm_up)
         self._meter.restart()
@@ -113,6 +112,7 @@ class Load:
         self._enter("finishing")
         while any(connection.unanswered for connection in self._connections.values()):
             self._turn()
+        self._tick(time.monotonic())
 
     def result(self) -> LoadResult:
         """What was measured until now."""
@@ -207,11 +207,7 @@ class Load:
             self._connections[connection.fileno()] = connection
             self._opened += 1
             if self._sending:
-                self._send(connection, self._plan.in_flight)
-
-    def _send(self, connection: LoadConnection, count: int) -> None:
-        with contextlib.suppress(ConnectionLost):  # reading says the same, with what came before
-            connection.send(count)
+                connection.send(self._plan.in_flight)
 
     def _end(self, connection: LoadConnection, lost: ConnectionLost) -> None:
         del self._connections[connection.fileno()]

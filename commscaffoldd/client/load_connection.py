@@ -28,6 +28,7 @@ class LoadConnection:
     """
 
     __slots__ = (
+        "_broken",
         "_epoll",
         "_errors",
         "_meter",
@@ -63,6 +64,7 @@ class LoadConnection:
         self._sequence = 0
         self._waiting: collections.deque[tuple[int, int]] = collections.deque()  # sequence, sent at (ns)
         self._unsent = b""
+        self._broken: ConnectionLost | None = None  # why nothing can be sent any more
         # Python takes a buffer of this size for each call, so it should fit what comes.
         expected = 2 * plan.in_flight * requests.frame_size
         self._receive_bytes = min(max(expected, _LEAST_RECEIVED), _MOST_RECEIVED)
@@ -87,7 +89,10 @@ class LoadConnection:
         return self._waiting[0][1] if self._waiting else None
 
     def send(self, count: int) -> None:
-        """Send so many requests; what the socket does not take waits for `flush`. Raises ConnectionLost."""
+        """Send so many requests; what the socket does not take waits for `flush`.
+
+        If it cannot, `receive` says so, once it has given what came before.
+        """
         requests = self._requests
         sequences = requests.sequences_after(self._sequence, count)
         now = time.monotonic_ns()
@@ -102,22 +107,16 @@ class LoadConnection:
             self._epoll.modify(self._socket, select.EPOLLIN | select.EPOLLOUT)
 
     def flush(self) -> None:
-        """Send more of what waits: the socket takes it again. Raises ConnectionLost."""
+        """Send more of what waits: the socket takes it again."""
         self._unsent = self._send_some(self._unsent)
         if not self._unsent:
             self._epoll.modify(self._socket, select.EPOLLIN)
 
     def receive(self) -> int:
         """Take what has come; returns how many requests it answered, rightly or not. Raises ConnectionLost."""
-        try:
-            data = self._socket.recv(self._receive_bytes)
-        except BlockingIOError:
+        data = self._read()
+        if data is None:
             return 0
-        except OSError as error:
-            raise _lost(error) from None
-        if not data:
-            middle = " in the middle of a frame" if self._reader.buffered else ""
-            raise ConnectionLost(Kind.CLOSED, f"the server closed the connection{middle}")
         now = time.monotonic_ns()
         meter = self._meter
         meter.bytes_in += len(data)
@@ -146,13 +145,27 @@ class LoadConnection:
             raise ConnectionLost(Kind.BAD_FRAME, text)
         return right + odd
 
+    def _read(self) -> bytes | None:
+        """What has come; `None` if that is nothing yet. Raises ConnectionLost at the end of it."""
+        try:
+            data = self._socket.recv(self._receive_bytes)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._broken or _lost(error) from None
+        if data:
+            return data
+        middle = " in the middle of a frame" if self._reader.buffered else ""
+        raise self._broken or ConnectionLost(Kind.CLOSED, f"the server closed the connection{middle}")
+
     def _send_some(self, data: bytes) -> bytes:
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
             return data
         except OSError as error:
-            raise _lost(error) from None
+            self._broken = _lost(error)
+            return b""
         self._meter.bytes_out += sent
         return data[sent:]
 

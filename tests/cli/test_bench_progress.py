@@ -29,4 +29,4 @@ def test_nothing_else_shows_anything() -> None:
 
 def test_what_stands_behind_the_bar() -> None:
     assert describe(Progress("connecting", 0.0, 0.0, 1234), 5.5) == "connecting, 1,234 open"
-    assert describe(Progress("finishing", 6.0, 0.0, 50), 5.5) == "5.5 of 5.5 s, finishing, 0 /s"
+    assert describe(Progress("finishing", 6.0, 0.0, 50), 5.5) == "5.5 of 5.5 s, finishing"

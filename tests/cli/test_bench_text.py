@@ -67,14 +67,16 @@ def test_errors_are_shown_by_kind() -> None:
             Histogram(),
             ErrorCount(Kind.ERROR_REPLY, 3, 12345, "it broke"),
             ErrorCount(Kind.WRONG_REPLY, None, 2, "message ID 2 where 1 was expected"),
+            ErrorCount(Kind.OUT_OF_ORDER, None, 2, "the reply to sequence 2 overtook that to 1"),
             ErrorCount(Kind.NO_REPLY, None, 1, "no reply within 5 seconds"),
         ),
         ASCII,
     )
-    assert shown[-4:] == [
+    assert shown[7:12] == [
         "ERRORS  WHAT",
         "12,345  error reply: error 3 (handler failed): it broke",
         "     2  wrong reply: message ID 2 where 1 was expected",
+        "     2  out of order: the reply to sequence 2 overtook that to 1",
         "     1  no reply within 5 seconds",
     ]
 
