@@ -24,6 +24,11 @@ class Kind(enum.StrEnum):
     OUT_OF_ORDER = "out_of_order"
 
 
+_CONNECT_KINDS: Final = {
+    errno.ECONNREFUSED: Kind.REFUSED,
+    errno.ECONNRESET: Kind.RESET,  # the listener was closed while it waited in the backlog
+    errno.ETIMEDOUT: Kind.CONNECT_TIMEOUT,
+}
 ENDED_BY_SERVER: Final = (Kind.CLOSED, Kind.RESET)
 
 
@@ -70,6 +75,4 @@ class ErrorTally:
 
 def connect_kind(error: OSError) -> Kind:
     """The kind of a failure to connect."""
-    if error.errno == errno.ECONNREFUSED:
-        return Kind.REFUSED
-    return Kind.CONNECT_TIMEOUT if error.errno == errno.ETIMEDOUT else Kind.CONNECT_FAILED
+    return _CONNECT_KINDS.get(error.errno or 0, Kind.CONNECT_FAILED)

@@ -107,7 +107,7 @@ def test_a_daemon_that_stops_under_load_says_go_away(new_shared_daemon: NewDaemo
     assert (bench.returncode, err) == (1, "")
     result = json.loads(out)
     assert result["go_aways"] == 5
-    assert {error["kind"] for error in result["errors"]} <= {"refused", "reset"}
+    assert {error["kind"] for error in result["errors"]} <= {"refused", "reset"}, result["errors"]
     assert result["error_count"] == 5
 
 
