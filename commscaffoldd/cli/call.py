@@ -9,12 +9,12 @@ import click
 from commscaffoldd.cli.body import hex_dump, read_body
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure, describe
-from commscaffoldd.cli.options import config_option
+from commscaffoldd.cli.options import config_option, layout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id
 from commscaffoldd.cli.speech import layout_for
 from commscaffoldd.client import Client, ClientError, Frame
 from commscaffoldd.core.address import Address
-from commscaffoldd.core.layout import PRESETS, Layout
+from commscaffoldd.core.layout import Layout
 
 
 @click.command(
@@ -28,14 +28,7 @@ from commscaffoldd.core.layout import PRESETS, Layout
 @click.argument("message_id", callback=to_message_id, metavar="ID")
 @click.argument("body", default="")
 @config_option
-@click.option(
-    "--layout",
-    "layout_name",
-    metavar="NAME",
-    shell_complete=lambda _context, _parameter, begun: [name for name in PRESETS if name.startswith(begun)],
-    help=f"The header layout: {', '.join(PRESETS)}, or a custom one of the configuration. By default that "
-    "of the configured listener with this address, else standard.",
-)
+@layout_option
 @click.option("--hex", "in_hex", is_flag=True, help="BODY is given in hex; the reply is shown as a hex dump.")
 @click.option(
     "--timeout",

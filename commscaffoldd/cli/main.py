@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commscaffoldd import __version__
+from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
@@ -26,6 +27,7 @@ Examples:
   commscaffoldd check                            is the configuration right?
   commscaffoldd start                            start the daemon
   commscaffoldd call 127.0.0.1:9000 1 hello      send one message, print the reply
+  commscaffoldd bench 127.0.0.1:9000             how many messages does it answer, and how fast?
   commscaffoldd reload                           take over changed plugins and configuration
   commscaffoldd stop                             stop it
 
@@ -70,5 +72,5 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call):
+for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call, bench):
     main.add_command(command)

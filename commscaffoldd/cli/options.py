@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from commscaffoldd.core.layout import PRESETS
+
 config_option: Final = click.option(
     "--config",
     "-c",
@@ -14,6 +16,14 @@ config_option: Final = click.option(
     type=click.Path(),
     help="The configuration. By default $COMMSCAFFOLDD_CONFIG, ./etc/commscaffoldd.toml or "
     "/etc/commscaffoldd/commscaffoldd.toml, the first that is there.",
+)
+layout_option: Final = click.option(
+    "--layout",
+    "layout_name",
+    metavar="NAME",
+    shell_complete=lambda _context, _parameter, begun: [name for name in PRESETS if name.startswith(begun)],
+    help=f"The header layout: {', '.join(PRESETS)}, or a custom one of the configuration. By default that "
+    "of the configured listener with this address, else standard.",
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 stop_options: Final = (

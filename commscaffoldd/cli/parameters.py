@@ -28,3 +28,8 @@ def to_message_id(_context: click.Context, _parameter: click.Parameter, value: s
     if not 0 <= number <= _LARGEST_ID:
         raise click.BadParameter(f"{value!r} is not a message ID; allowed: a number from 0 on, also as 0x2a")
     return number
+
+
+def to_optional_message_id(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """The same for an option that may be left out."""
+    return None if value is None else to_message_id(context, parameter, value)

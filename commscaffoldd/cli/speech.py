@@ -1,4 +1,4 @@
-"""What is spoken at an address: the header layout that `call` uses."""
+"""What is spoken at an address: the header layout that `call` and `bench` use."""
 
 from __future__ import annotations
 

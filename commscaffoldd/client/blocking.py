@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
-import socket
 import time
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from commscaffoldd.client.connecting import connect
 from commscaffoldd.client.errors import ConnectionClosed, ErrorReply, FrameError
+from commscaffoldd.client.sequence import sequence_field
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.framing import FrameReader
 from commscaffoldd.core.layout import HEARTBEAT_ID, PRESETS, Layout
@@ -61,8 +62,8 @@ class Client:
         self._frames: collections.deque[Frame] = collections.deque()
         self._failure: FrameError | None = None
         self._sequence = 0
-        self._max_sequence = _max_sequence(layout)
-        self._socket = _connect(Address.parse(address) if isinstance(address, str) else address, timeout)
+        self._sequence_field = sequence_field(layout)
+        self._socket = connect(Address.parse(address) if isinstance(address, str) else address, timeout)
 
     def __enter__(self) -> Self:
         """Itself, connected."""
@@ -147,9 +148,9 @@ class Client:
                 raise error
 
     def _next_sequence(self, message_id: int) -> int:
-        if self._max_sequence == 0 or (self.layout.has_id and message_id == HEARTBEAT_ID):
+        if self._sequence_field is None or (self.layout.has_id and message_id == HEARTBEAT_ID):
             return 0
-        self._sequence = self._sequence % self._max_sequence + 1  # never 0: that is a push
+        self._sequence = self._sequence_field.after(self._sequence)
         return self._sequence
 
     def _receive_some(self, deadline: float, seconds: float) -> None:
@@ -184,27 +185,3 @@ class Client:
         else:
             mine = error is not None and error.id == message_id
         return error if mine else None
-
-
-def _connect(address: Address, timeout: float) -> socket.socket:
-    if not address.path:
-        connected = socket.create_connection((address.host, address.port), timeout)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connected
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connected.settimeout(timeout)
-        connected.connect(address.path)
-    except BaseException:
-        connected.close()
-        raise
-    return connected
-
-
-def _max_sequence(layout: Layout) -> int:
-    """The largest sequence that fits; 0 without such a field."""
-    for field in layout.spec.fields:
-        name, _, bits = field.partition(":u")
-        if name == "sequence":
-            return (1 << int(bits)) - 1
-    return 0

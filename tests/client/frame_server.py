@@ -1,4 +1,4 @@
-"""A server for tests of clients: serves one connection after another, and answers as a test says."""
+"""A server for tests of clients: each connection has a thread; it answers as a test says."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class FrameServer:
         with contextlib.suppress(OSError):  # the listener was shut down: the test is over
             while True:
                 connection = self._listener.accept()[0]
-                with connection, contextlib.suppress(OSError):
-                    self._serve(connection)
+                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        reader = FrameReader(self._layout, 1 << 20)
-        while data := connection.recv(65536):
-            for found in reader.feed(data)[0]:
-                frame = Frame(*found)
-                self.received.append(frame)
-                reply = self._answer(frame)
-                if reply is None:
-                    return
-                connection.sendall(reply)
+        reader = FrameReader(self._layout, 1 << 23)
+        with connection, contextlib.suppress(OSError):  # the client has gone
+            while data := connection.recv(65536):
+                for found in reader.feed(data)[0]:
+                    frame = Frame(*found)
+                    self.received.append(frame)
+                    reply = self._answer(frame)
+                    if reply is None:
+                        return
+                    connection.sendall(reply)
 
 
 @contextlib.contextmanager
