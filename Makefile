@@ -1,13 +1,21 @@
-# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else, but `make bench` a C compiler, too.
+# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else, but `make bench` a C compiler, too,
+# and `make fuzz` and `make stress` gcc with its sanitizers.
 # Nothing needs root.
 #   make run PYTHON=python3.12      another interpreter
 #   make test JOBS=2                so many tests at once
 #   make bench BENCH=--quick        options of benchmarks/run.py
+#   make fuzz FUZZ_EXECUTIONS=10000000
+#   make fuzz FUZZ=build/fuzz/crashes/crash-1
 
 PYTHON ?= python3
 CONFIG ?= etc/commscaffoldd.toml
 JOBS ?= auto
 BENCH ?=
+# make fuzz: how many inputs, and more options of fuzz/run.py, such as an input to be seen again
+FUZZ_EXECUTIONS ?= 1000000
+FUZZ ?=
+# make stress: how many connections come and go
+STRESS_CONNECTIONS ?= 3000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,10 +24,10 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
-CHECKED := commscaffoldd plugins tests benchmarks
+CHECKED := commscaffoldd plugins tests benchmarks fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench clean
+.PHONY: help run test lint format bench fuzz stress clean
 
 help: ## list what can be made
 	@echo "make TARGET, with TARGET one of:"
@@ -45,6 +53,13 @@ format: $(DEV_STAMP) ## put the source into the form that lint asks for
 
 bench: $(BENCH_STAMP) ## measure beside uvloop, asyncio, gevent, Twisted and a loop in C; about 20 minutes
 	$(BIN)/python -m benchmarks.run --output build/bench $(BENCH)
+
+fuzz: $(DEV_STAMP) ## fuzz the native frame cutter, with sanitizers
+	$(BIN)/python -m fuzz.run --executions $(FUZZ_EXECUTIONS) $(FUZZ)
+
+stress: $(DEV_STAMP) ## run the core's tests on a debug build of the native engine, with sanitizers
+	COMMSCAFFOLDD_STRESS=$(STRESS_CONNECTIONS) $(BIN)/python -m fuzz.sanitized \
+	    pytest -o pythonpath= -p no:cacheprovider --timeout 600 tests/core
 
 clean: ## remove everything that these targets have made, .venv too
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
