@@ -211,6 +211,27 @@ def test_a_reset_while_a_handler_runs_and_its_reply_goes_nowhere(mode: Mode) -> 
         rig.until(lambda: rig.quiet)
 
 
+def test_a_plugin_that_closes_whoever_has_gone_already_handles_nothing_more_of_it() -> None:
+    gate, running = threading.Event(), threading.Event()
+    handled: list[bytes] = []
+
+    def leave(request: Request) -> None:
+        running.set()
+        assert gate.wait(20)
+        handled.append(request.body)
+        request.connection.close()
+
+    with reactor_rig(route(5, leave)) as rig:
+        peer = rig.connect()
+        peer.sock.sendall(peer.encode(5, b"1") + peer.encode(5, b"2"))
+        rig.until(running.is_set)
+        peer.abort()
+        rig.until(lambda: not rig.engine.open_slots())
+        gate.set()
+        rig.until(lambda: rig.quiet)
+        assert handled == [b"1"]
+
+
 # -- hooks -------------------------------------------------------------------------------------------------
 
 

@@ -244,8 +244,9 @@ cdef class NativeSlot:
 
     def close_from_plugin(self, int64_t generation, reason):
         """Have the connection of this generation closed after what waits for it has been sent."""
-        if self.generation == generation:
-            self._closing_generation = generation  # its messages that wait are not handled any more
+        # Its messages that wait are not handled any more, also if it has gone; an older one's closing changes nothing.
+        if generation > self._closing_generation:
+            self._closing_generation = generation
         self.outlet.close_soon(self, generation, reason, drain=True)
 
     cdef void forget_outbox(self):
