@@ -19,6 +19,7 @@ from commscaffoldd.core.engine_base import GONE, EngineBase
 from commscaffoldd.core.framing import Frame, FrameError, bad_checksum, bad_length, bad_magic
 from commscaffoldd.core.native.frames import Fault
 from commscaffoldd.core.native.header import Header
+from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.native.wire import TroubleKind, Wire
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
@@ -66,7 +67,7 @@ class NativeEngine(EngineBase):
         worker: int,
         per_connection: int,
         mutex: AcceptMutex | None,
-        flush_soon: Callable[[Slot], None],
+        flush_soon: Callable[[Slot], None] | None = None,
         unpark: Callable[[Ready], None],
     ) -> None:
         """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
@@ -74,12 +75,13 @@ class NativeEngine(EngineBase):
             frame,
             connections,
             per_connection=per_connection,
-            flush_soon=flush_soon,
+            flush_soon=flush_soon or self._put,
             unpark=unpark,
             make_slot=NativeSlot,
         )
         self._worker = worker
         self.wire = Wire(connections.send_buffer, per_connection)
+        self.send_queue = SendQueue(self.wire, self)
         self._acceptor = Acceptor(listeners, self.wire, self._accept_some, mutex, connections.max, self.counters)
         self._headers = {id(one.endpoint): _header(one.endpoint, frame) for one in listeners}
         self._open_slots: set[Slot] = set()
@@ -144,10 +146,22 @@ class NativeEngine(EngineBase):
 
     def write(self, slots: Iterable[Slot], counters: Counters) -> None:
         """See `Engine.write`."""
-        messages, sent, sends, freed, failed = self.wire.write(slots if type(slots) is list else list(slots))
+        messages, sent, sends, freed, failed, busy = self.wire.write(slots if type(slots) is list else list(slots))
         counters.messages_out += messages
         counters.bytes_out += sent
         counters.sends += sends
+        for slot in busy:  # the sender is writing to it: it looks into the outbox again
+            self.send_queue.put(slot)
+        if freed or failed:
+            self.landed(freed, failed)
+
+    def landed(self, freed: Iterable[Slot], failed: Iterable[tuple[Slot, int]]) -> None:
+        """Something has been sent, or could not be. Any thread; the send queue calls it.
+
+        Args:
+            freed: slots with which something shall go on, now that their client has read.
+            failed: slots whose socket has failed, with the generation of that time.
+        """
         for slot in freed:
             self._go_on(slot)
         for slot, generation in failed:
@@ -157,6 +171,9 @@ class NativeEngine(EngineBase):
     def open_slots(self) -> Sequence[Slot]:
         """See `Engine.open_slots`."""
         return tuple(self._open_slots)
+
+    def _put(self, slot: Slot) -> None:
+        self.send_queue.put(slot)
 
     def _go_on(self, slot: Slot) -> None:
         """The client has read: what was put aside because it did not may go on."""
@@ -240,12 +257,16 @@ class NativeEngine(EngineBase):
 
     def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
         self.wire.set_state(slot, state, paused)
+        if paused or state is State.DRAINING:
+            self.send_queue.await_landing(slot)
 
     def _cut_off(self, slot: Slot) -> list[Ready]:
+        self.send_queue.await_landing(slot)  # who still writes to the socket closes it: that shall be soon
         self._open_slots.discard(slot)
         return self.wire.cut_off(slot)
 
     def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
+        self.send_queue.await_landing(slot)  # what has been sent does not wait any more
         return self.wire.end_stream(slot, farewell)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:

@@ -1,15 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from commscaffoldd.core.native.slot cimport NativeSlot
-
-cdef extern from "<semaphore.h>" nogil:
-    ctypedef struct sem_t:
-        pass
-    int sem_init(sem_t*, int, unsigned int)
-    int sem_wait(sem_t*)
-    int sem_post(sem_t*)
-    int sem_destroy(sem_t*)
+from commscaffoldd.core.native.posix cimport sem_t
 
 cdef struct Waiter:  # a thread that waits for work; on its own stack
     sem_t wake
@@ -31,15 +23,6 @@ cdef class ReadyQueue:
     cdef void leave(self) noexcept
     cdef void begin_slow(self) noexcept
     cdef void end_slow(self) noexcept
-
-
-cdef class SendQueue:
-    cdef list _slots
-    cdef Waiter* _sender
-    cdef bint _closed
-
-    cdef int append(self, NativeSlot slot) except -1
-    cdef _wake(self)
 
 
 cdef class Backlog:

@@ -1,4 +1,4 @@
-"""The queues of the native path: work for the business threads, slots for the sender, and the count of what waits.
+"""The queue of work for the business threads, and the count of what waits, on the native path.
 
 All methods are called with the GIL, which makes each of them one step for other threads; only waiting is without it.
 """
@@ -6,6 +6,8 @@ All methods are called with the GIL, which makes each of them one step for other
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
+
+from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
 
 
 cdef void wait(Waiter* waiter) noexcept nogil:
@@ -125,53 +127,6 @@ cdef class ReadyQueue:
 
     cdef void end_slow(self) noexcept:
         self._quick += 1
-
-
-cdef class SendQueue:
-    """Slots with something in their outbox. Any thread puts, the sender takes. See `sender.SendQueue`."""
-
-    def __cinit__(self):
-        self._slots = []
-
-    def put(self, NativeSlot slot not None):
-        """Have the slot's outbox written."""
-        self.append(slot)
-
-    def close(self):
-        """Let `take` return `None` once all before has been taken."""
-        self._closed = True
-        self._wake()
-
-    def take(self):
-        """Wait for a slot; give it and all others that are there. `None` at the end."""
-        cdef Waiter waiter
-        cdef NativeSlot slot
-        while not self._slots:
-            if self._closed:
-                return None
-            memset(&waiter, 0, sizeof(Waiter))
-            sem_init(&waiter.wake, 0, 0)
-            self._sender = &waiter
-            with nogil:
-                wait(&waiter)
-            sem_destroy(&waiter.wake)
-        slots, self._slots = self._slots, []
-        for slot in slots:
-            slot.dirty = False
-        return slots
-
-    cdef int append(self, NativeSlot slot) except -1:
-        if not slot.dirty:
-            slot.dirty = True
-            self._slots.append(slot)
-            self._wake()
-        return 0
-
-    cdef _wake(self):
-        cdef Waiter* waiter = self._sender
-        if waiter != NULL:
-            self._sender = NULL
-            sem_post(&waiter.wake)
 
 
 cdef class Backlog:
