@@ -11,11 +11,12 @@ from __future__ import annotations
 import operator
 import re
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
+
+from commscaffoldd.core.checksum import crc32
 
 FIELD_NAMES: Final = ("length", "id", "sequence", "crc32", "magic", "skip")
 REPEATABLE: Final = ("magic", "skip")
@@ -106,7 +107,7 @@ class Layout:
         size = len(body)
         length = size - self.body_offset
         try:
-            header = self._pack(length, message_id, sequence, zlib.crc32(body) if self.has_crc else 0)
+            header = self._pack(length, message_id, sequence, crc32(body) if self.has_crc else 0)
         except (struct.error, OverflowError):
             self.check_fits(message_id, size)
             raise ValueError(f"sequence {sequence} does not fit layout {self.name}") from None

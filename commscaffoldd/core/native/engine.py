@@ -84,7 +84,7 @@ class NativeEngine(EngineBase):
         self.send_queue = SendQueue(self.wire, self)
         self._acceptor = Acceptor(listeners, self.wire, self._accept_some, mutex, connections.max, self.counters)
         self._headers = {id(one.endpoint): _header(one.endpoint, frame) for one in listeners}
-        self._open_slots: set[Slot] = set()
+        self._open_slots: dict[Slot, None] = {}  # a set that keeps the order
         self.wire.register(self._wake_fd, select.EPOLLIN)
 
     # -- the reactor's thread ------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ class NativeEngine(EngineBase):
         slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
         slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
         slot.state = State.OPEN
-        self._open_slots.add(slot)
+        self._open_slots[slot] = None
         self.wire.watch(slot)
         self.counters.accepted += 1
         return slot  # type: ignore[no-any-return]
@@ -262,7 +262,7 @@ class NativeEngine(EngineBase):
 
     def _cut_off(self, slot: Slot) -> list[Ready]:
         self.send_queue.await_landing(slot)  # who still writes to the socket closes it: that shall be soon
-        self._open_slots.discard(slot)
+        self._open_slots.pop(slot, None)
         return self.wire.cut_off(slot)
 
     def _end_stream(self, slot: Slot, farewell: bytes) -> bool:

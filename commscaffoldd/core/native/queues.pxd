@@ -14,7 +14,8 @@ cdef class ReadyQueue:
     cdef Waiter* _idle  # threads that wait, the last one first: its caches are the warmest
     cdef Py_ssize_t _coming  # woken, and not here yet
     cdef Py_ssize_t _quick  # threads that are here and look again soon
-    cdef int64_t _taken, _taken_at_last_look
+    cdef int64_t _taken, _taken_at_look
+    cdef double _looked  # monotonic seconds, at the last look that saw something taken
 
     cdef int append(self, object work) except -1
     cdef object take(self)

@@ -7,7 +7,11 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
+
+
+cdef double PATIENCE = 0.001  # seconds without anything being taken, after which one more thread is woken
 
 
 cdef void wait(Waiter* waiter) noexcept nogil:
@@ -24,7 +28,7 @@ cdef class ReadyQueue:
     - a burst of work wakes one thread; none, if one is running handlers that are known to be quick: it takes the
       rest when it is done with what it has;
     - a thread that begins with a handler that is not known to be quick wakes another one first, if more waits;
-    - `look` is called by the reactor now and then, and wakes one more if nothing has been taken for a while: a
+    - `look` is called by the reactor in each of its turns, and wakes one more if nothing has been taken for a while: a
       handler that used to be quick has become slow.
     """
 
@@ -57,16 +61,21 @@ cdef class ReadyQueue:
         return self._count
 
     def look(self):
-        """Wake one more thread if work waits and none has been taken since the last look. The reactor's thread.
+        """Wake one more thread if work waits and none has been taken for `PATIENCE`. The reactor's thread.
 
         Returns:
             Whether work waits: then this shall be called again soon.
         """
+        cdef double now
         if not self._count:
             return False
-        if self._taken == self._taken_at_last_look and self._coming == 0:
+        now = seconds()
+        if self._taken != self._taken_at_look:
+            self._taken_at_look = self._taken
+            self._looked = now
+        elif now - self._looked >= PATIENCE and self._coming == 0:
+            self._looked = now
             self.wake_one()
-        self._taken_at_last_look = self._taken
         return True
 
     cdef int append(self, object work) except -1:

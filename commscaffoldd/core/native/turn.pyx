@@ -8,22 +8,12 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE, PyList_SetSlice
 from cpython.object cimport PyObject
 
+from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.header cimport Header
 from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, POOL, mode_of
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.turn import MESSAGES
 from commscaffoldd.core.turn import Outcome as PythonOutcome
-
-cdef extern from *:
-    """
-    #include <time.h>
-    static double commscaffoldd_seconds(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    }
-    """
-    double seconds "commscaffoldd_seconds"() nogil
 
 cdef Py_ssize_t TURN = MESSAGES
 cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
