@@ -50,7 +50,7 @@ cdef class Turns:
             done += 1
             if type(work) is NativeRequest:
                 request = <NativeRequest> work
-                if request.way.slowness:
+                if request.way.slowness and self._here == POOL:
                     measured += 1
                     began += self._handle_measured(slot, request)
                 else:
@@ -87,9 +87,6 @@ cdef class Turns:
     cdef double _handle_measured(self, NativeSlot slot, NativeRequest request) except -1.0:
         """As `_call`, for a handler that is not known to be quick; gives the seconds that it took."""
         cdef double began
-        if self._here == INLINE:
-            self._call(slot, request)
-            return 0.0
         self.begin_slow()
         began = seconds()
         try:
