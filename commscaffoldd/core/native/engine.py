@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -186,7 +187,7 @@ class NativeEngine(EngineBase):
 
     # -- opening and reading: the reactor's thread ---------------------------------------------------------
 
-    def _accept_some(self, listener: Any, limit: int) -> Accepted:
+    def _accept_some(self, listener: socket.socket, limit: int) -> Accepted:
         return self.wire.accept(listener.fileno(), limit)
 
     def _take_troubles(self, batch: NativeBatch, budget: int) -> None:
@@ -201,19 +202,22 @@ class NativeEngine(EngineBase):
             if kind == _DESCRIPTOR:
                 if first == self._wake_fd:
                     os.eventfd_read(self._wake_fd)
-            elif slot.connection is None:  # closed meanwhile by an earlier event of this turn
-                continue
-            elif kind == _WRITABLE:
-                slot.unblock()
-                self.write([slot], self.counters)
-            elif kind == _ENDED:
-                self._peer_closed(slot)
-            elif kind == _FAILED:
-                self.close(slot, reasons.PEER_RESET, os.strerror(first))
-            elif kind == _UNREADY:
-                self._read_none(slot, first, budget)
-            elif kind == _FAULT:
-                self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
+            elif slot.connection is not None:  # else it has been closed meanwhile, by an earlier event of this turn
+                if kind == _UNREADY:
+                    self._read_none(slot, first, budget)
+                elif kind == _FAULT:
+                    self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
+                else:
+                    self._take_trouble(kind, slot, first)
+
+    def _take_trouble(self, kind: int, slot: Any, number: int) -> None:
+        if kind == _WRITABLE:
+            slot.unblock()
+            self.write([slot], self.counters)
+        elif kind == _ENDED:
+            self._peer_closed(slot)
+        elif kind == _FAILED:
+            self.close(slot, reasons.PEER_RESET, os.strerror(number))
 
     def _accept(self, fd: int, batch: NativeBatch) -> None:
         for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
