@@ -189,7 +189,7 @@ class EpollEngine(EngineBase):
         if not data:
             self._peer_closed(slot)
             return 0
-        dropped = reader.dropped
+        dropped, head = reader.dropped, reader.head
         frames, error_found = reader.feed(data)
         self.counters.bytes_in += len(data)
         self.counters.bad_checksums += reader.dropped - dropped
@@ -200,7 +200,7 @@ class EpollEngine(EngineBase):
             assert slot.connection is not None, "an open slot has a connection"
             batch.arrived.append((slot, slot.connection, frames))
         if error_found is not None:
-            self._close_bad(slot, error_found, data)
+            self._close_bad(slot, error_found, head + data)
         elif reader.buffered:
             self._deadlines.begin_frame(slot, batch.now, again=bool(frames) or reader.dropped > dropped)
         elif self._deadlines.frames:

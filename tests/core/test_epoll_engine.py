@@ -114,6 +114,15 @@ def test_strangers_are_closed_at_once(rig: EngineRig, data: bytes, detail: str) 
     rig.until(lambda: peer.gone)
 
 
+def test_a_stranger_is_recognised_in_whatever_pieces_it_speaks(rig: EngineRig) -> None:
+    peer, _ = rig.open()
+    peer.sock.sendall(b"GE")
+    rig.until(lambda: rig.engine.counters.bytes_in)
+    peer.sock.sendall(b"T / HTTP/1.1\r\n\r\n")
+    rig.until(lambda: rig.closed)
+    assert rig.closed[0][3].endswith("(this looks like an HTTP request)")
+
+
 def test_what_came_before_the_bad_frame_is_handled(rig: EngineRig) -> None:
     peer, _ = rig.open()
     peer.sock.sendall(HELLO + b"\xff" * 16 + HELLO)

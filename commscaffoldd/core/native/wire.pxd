@@ -31,7 +31,7 @@ cdef struct Trouble:
     int fault
     uint64_t first
     uint64_t second
-    uint8_t head[16]  # the first bytes of what was read, and how many
+    uint8_t head[16]  # the first bytes of what was kept and read, and how many
     size_t head_size
 
 

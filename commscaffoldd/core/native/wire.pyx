@@ -332,6 +332,8 @@ cdef class Wire:
             trouble = self._trouble(FAULT, slot, result.found)
             trouble.fault = result.fault
             trouble.second = result.expected
+            if arrival.owned != NULL:  # a large frame: what came first is in there
+                where, got = arrival.owned, sizeof(trouble.head)
             trouble.head_size = min(<size_t> got, sizeof(trouble.head))
             memcpy(trouble.head, where, trouble.head_size)
         return arrival.count
