@@ -49,7 +49,7 @@ def test_a_client_is_accepted_with_an_id_and_its_address(rig: EngineRig) -> None
     assert slot.connection.peer == f"{host}:{port}"
     with socket_of(slot) as client:
         assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert not client.getblocking()
+        assert not os.get_blocking(client.fileno())
         assert not os.get_inheritable(client.fileno())
     assert rig.engine.gauges()["connections"] == 1
 
