@@ -33,6 +33,7 @@ from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, Fr
 
 CONNECTIONS: Final = 10
 MESSAGES: Final = 16_000
+CONTROL: Final = shutil.which("callgrind_control") or "callgrind_control"
 
 
 def echo(request: Request) -> bytes:
@@ -66,7 +67,7 @@ def serve(engine: EngineName, mode: Mode, in_flight: int, messages: int) -> None
         tick=lambda _: None,
     )
     core.start()
-    subprocess.run(["callgrind_control", "--instr=on", str(os.getpid())], capture_output=True, check=True)
+    subprocess.run([CONTROL, "--instr=on", str(os.getpid())], capture_output=True, check=True)
     while os.waitpid(child, os.WNOHANG) == (0, 0):
         core.reactor._turn(0.01)  # noqa: SLF001  # `run` does not end before a signal
     os._exit(0)

@@ -14,6 +14,8 @@ from tests.system.load import Load
 from tests.system.raw import Raw, frame
 from tests.system.waiting import stays, wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 PLUGIN = """
     import threading, time
     from pathlib import Path

@@ -7,7 +7,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.accept import Accepted, AcceptMutex, Acceptor, Listener
@@ -156,7 +156,7 @@ class NativeEngine(EngineBase):
         if freed or failed:
             self.landed(freed, failed)
 
-    def landed(self, freed: Iterable[Slot], failed: Iterable[tuple[Slot, int]]) -> None:
+    def landed(self, freed: Iterable[NativeSlot], failed: Iterable[tuple[NativeSlot, int]]) -> None:
         """Something has been sent, or could not be. Any thread; the send queue calls it.
 
         Args:
@@ -176,9 +176,9 @@ class NativeEngine(EngineBase):
     def _put(self, slot: Slot) -> None:
         self.send_queue.put(slot)
 
-    def _go_on(self, slot: Slot) -> None:
+    def _go_on(self, slot: NativeSlot) -> None:
         """The client has read: what was put aside because it did not may go on."""
-        for work in slot.take_parked():  # type: ignore[attr-defined]  # a NativeSlot's
+        for work in slot.take_parked():
             self._unpark(work)
         if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
             self.resume_soon(slot)
@@ -202,29 +202,31 @@ class NativeEngine(EngineBase):
             if kind == _DESCRIPTOR:
                 if first == self._wake_fd:
                     os.eventfd_read(self._wake_fd)
-            elif slot.connection is not None:  # else it has been closed meanwhile, by an earlier event of this turn
-                if kind == _UNREADY:
-                    self._read_none(slot, first, budget)
-                elif kind == _FAULT:
-                    self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
-                else:
-                    self._take_trouble(kind, slot, first)
+            elif slot.connection is None:  # closed meanwhile by an earlier event of this turn
+                continue
+            elif kind == _FAULT:
+                self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
+            else:
+                self._take_event(slot, kind, first, budget)
 
-    def _take_trouble(self, kind: int, slot: Any, number: int) -> None:
+    def _take_event(self, slot: NativeSlot, kind: int, first: int, budget: int) -> None:
+        """See `wire.TroubleKind`."""
         if kind == _WRITABLE:
             slot.unblock()
             self.write([slot], self.counters)
         elif kind == _ENDED:
             self._peer_closed(slot)
         elif kind == _FAILED:
-            self.close(slot, reasons.PEER_RESET, os.strerror(number))
+            self.close(slot, reasons.PEER_RESET, os.strerror(first))
+        elif kind == _UNREADY:
+            self._read_none(slot, first, budget)
 
     def _accept(self, fd: int, batch: NativeBatch) -> None:
         for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
             batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
 
     def _open(self, client: int, peer: str, endpoint: Endpoint, now: float) -> Slot:
-        slot: Any = self.pool.take()
+        slot = cast("NativeSlot", self.pool.take())
         slot.clear()
         slot.begin(client, endpoint, self._headers[id(endpoint)])
         name = f"{self._worker}.{slot.index}.{slot.generation}"
@@ -234,7 +236,7 @@ class NativeEngine(EngineBase):
         self._open_slots[slot] = None
         self.wire.watch(slot)
         self.counters.accepted += 1
-        return slot  # type: ignore[no-any-return]
+        return slot
 
     def _read_none(self, slot: Slot, mask: int, budget: int) -> None:
         """Something to read from a connection that is not to be read."""
