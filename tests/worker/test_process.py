@@ -234,18 +234,16 @@ def test_questions_are_answered(tmp_path: Path) -> None:
 def test_a_worker_whose_own_thread_ends_by_an_exception_does_not_live_on_mute(tmp_path: Path) -> None:
     plugin = """
 from commscaffoldd import handler
-from commscaffoldd.core.engine_base import EngineBase
+from commscaffoldd.core.connection_pool import ConnectionPool
 
 @handler(1)
-def break_the_sender(request):
-    def fail(self, slots, counters):
+def break_the_recycler(request):
+    def fail(self, now):
         raise MemoryError("made by the test")
-    for engine in EngineBase.__subclasses__():
-        engine.write = fail
-    return b"never sent"
+    ConnectionPool.recycle = fail
 """
     with forked_worker(tmp_path, plugin=plugin) as worker:
         assert worker.hear() == READY
         worker.connect().send(1)
         assert worker.wait() == CRASHED
-        assert "thread sender ended by an unexpected MemoryError: made by the test" in worker.log
+        assert "thread recycler ended by an unexpected MemoryError: made by the test" in worker.log
