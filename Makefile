@@ -1,5 +1,6 @@
-# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else, but `make bench` a C compiler, too,
-# and `make fuzz` and `make stress` gcc with its sanitizers.
+# Everything here needs python3 (3.11 or newer, with venv) and make, and nothing else; but `make bench` a C compiler, too,
+# and without one there is no native engine, and its tests are skipped. `make fuzz` and `make stress` need gcc with its
+# sanitizers.
 # Nothing needs root.
 #   make run PYTHON=python3.12      another interpreter
 #   make test JOBS=2                so many tests at once
@@ -19,12 +20,14 @@ STRESS_CONNECTIONS ?= 3000
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Stamps: each is newer than pyproject.toml while what it stands for is installed. All install in place (-e), so a
-# change of the source needs no new installation.
+# Stamps: each is newer than what it was made from while what it stands for is installed. All install in place (-e), so
+# a change of the source needs no new installation, but one of the native engine's: that builds it anew.
+BUILT_FROM := pyproject.toml setup.py $(wildcard commscaffoldd/core/native/*.pyx commscaffoldd/core/native/*.pxd \
+    commscaffoldd/core/native/*.h)
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
-CHECKED := commscaffoldd plugins tests benchmarks fuzz
+CHECKED := commscaffoldd plugins tests benchmarks fuzz setup.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench fuzz stress clean
@@ -64,6 +67,7 @@ stress: $(DEV_STAMP) ## run the core's tests on a debug build of the native engi
 clean: ## remove everything that these targets have made, .venv too
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f commscaffoldd/core/native/*.so
 
 $(BIN)/pip:
 	@$(PYTHON) -c '' 2>/dev/null || { echo "make: $(PYTHON) cannot be run; name another: make PYTHON=..." >&2; exit 1; }
@@ -75,14 +79,14 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN_STAMP): pyproject.toml | $(BIN)/pip
+$(RUN_STAMP): $(BUILT_FROM) | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(DEV_STAMP): pyproject.toml | $(BIN)/pip
+$(DEV_STAMP): $(BUILT_FROM) | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $(RUN_STAMP) $@
 
-$(BENCH_STAMP): pyproject.toml | $(BIN)/pip
+$(BENCH_STAMP): $(BUILT_FROM) | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $(RUN_STAMP) $@

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
 
 
-@pytest.fixture(params=["python", "native"])
-def each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs a test once on each engine, in this process and in those that it starts."""
+@pytest.fixture(scope="module", params=["python", "native"])
+def each_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a module's tests once on each engine, in this process and in those that it starts."""
     name: str = request.param
     if name == "native" and (missing := why_no_native_engine()):
         pytest.skip(missing)
-    monkeypatch.setenv(VARIABLE, name)
-    return name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, name)
+        yield name

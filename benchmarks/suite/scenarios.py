@@ -52,6 +52,7 @@ SCENARIOS: Final = (
         "50 connections, 1 in flight, 64 bytes, beside 2 connections whose handler computes for 5 ms",
         50,
         beside=2,
+        spin_us=0,
         servers=(
             "c-loop",
             "uvloop",

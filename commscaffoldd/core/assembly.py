@@ -40,7 +40,7 @@ class Core:
         """
         self.path = _make_path(engine, settings)
         self.pool = BusinessPool(self.path.loops, self.path.end_one_loop)
-        self.sender = Sender(self.path.send_queue, self.path.engine)
+        self.sender = Sender(self.path.send_loop, self.path.end_send_loop)
         self.reactor = Reactor(
             self.path.engine,
             self.path.dispatcher,

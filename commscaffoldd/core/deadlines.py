@@ -22,23 +22,23 @@ class Deadlines:
         shortest = min(frame_timeout, slow_reader_timeout)
         self._every = min(max(shortest / LOOKS, SHORTEST_LOOK), LONGEST_LOOK)
         self._next_look = 0.0
-        self._frames: dict[Slot, float] = {}  # when the incomplete frame began
+        self.frames: dict[Slot, float] = {}  # when the incomplete frame began
         self._slow: set[Slot] = set()
         self._ends: dict[Slot, float] = {}  # when the ending must be over
 
     def begin_frame(self, slot: Slot, now: float, *, again: bool) -> None:
         """A frame has begun and is not complete; `again`: another one than at the last call."""
-        if again or slot not in self._frames:
-            self._frames[slot] = now
+        if again or slot not in self.frames:
+            self.frames[slot] = now
 
     def end_frame(self, slot: Slot) -> None:
         """No frame is incomplete now."""
-        self._frames.pop(slot, None)
+        self.frames.pop(slot, None)
 
     def restart_frame(self, slot: Slot, now: float) -> None:
         """The connection is read from again: the time in which it was not does not count."""
-        if slot in self._frames:
-            self._frames[slot] = now
+        if slot in self.frames:
+            self.frames[slot] = now
 
     def watch_slow(self, slot: Slot) -> None:
         """More waits for this client than `send_buffer`. Any thread."""
@@ -46,18 +46,18 @@ class Deadlines:
 
     def begin_end(self, slot: Slot, now: float, limit: float) -> None:
         """The connection is ending: it shall be over in `limit` seconds."""
-        self._frames.pop(slot, None)
+        self.frames.pop(slot, None)
         self._ends[slot] = now + limit
 
     def forget(self, slot: Slot) -> None:
         """The connection has been closed."""
-        self._frames.pop(slot, None)
+        self.frames.pop(slot, None)
         self._slow.discard(slot)
         self._ends.pop(slot, None)
 
     def wait(self, now: float) -> float:
         """Seconds after which to look again; infinite if nothing runs."""
-        if not (self._frames or self._slow or self._ends):
+        if not (self.frames or self._slow or self._ends):
             return float("inf")
         return max(self._next_look - now, 0.0)
 
@@ -72,7 +72,7 @@ class Deadlines:
         """Connections whose incomplete frame is older than the frame timeout."""
         limit = now - self._frame_timeout
         # A connection that is not read from cannot finish its frame.
-        return [slot for slot, began in self._frames.items() if began < limit and not slot.paused]
+        return [slot for slot, began in self.frames.items() if began < limit and not slot.paused]
 
     def slow_readers(self, now: float) -> list[Slot]:
         """Connections over `send_buffer` for longer than the slow reader timeout."""

@@ -21,7 +21,7 @@ from commscaffoldd.core.pool_loop import ReadyQueue
 from commscaffoldd.core.request import Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
-from commscaffoldd.core.turn import Outcome, TurnRunner
+from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
 
 
 class Unrouted:
@@ -159,11 +159,11 @@ class Dispatcher:
         self._backlog.taken[-1] += done
         if slot.paused:
             self._engine.resume_if_few(slot)
-        if outcome is Outcome.ELSEWHERE:
+        if outcome is ELSEWHERE:
             self._ready.put(slot)
-        elif outcome is Outcome.MORE:
+        elif outcome is MORE:
             self._handed_back.append(slot)
-        elif outcome is Outcome.DONE:
+        elif outcome is DONE:
             if not slot.disown_if_done():
                 self._handed_back.append(slot)
             else:

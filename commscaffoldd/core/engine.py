@@ -6,7 +6,6 @@ sees a socket, or knows what kind of transport a message came by.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
@@ -137,7 +136,8 @@ def wanted_engine() -> EngineName:
 
 
 def why_no_native_engine() -> str | None:
-    """Why this installation has no native engine; `None` if it has one."""
-    if importlib.util.find_spec("commscaffoldd.core.native.wire") is None:
-        return "this installation has no native engine (there was no C compiler when it was installed)"
-    return None
+    """Why this installation has no native engine that can be used; `None` if it has one. Imports it, to find out."""
+    # Only here: the seam itself knows neither engine.
+    from commscaffoldd.core.native.built import why_not_built  # noqa: PLC0415
+
+    return why_not_built()

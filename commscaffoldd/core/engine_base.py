@@ -24,6 +24,7 @@ from commscaffoldd.core.slot import Outlet, Ready, Slot, State
 from commscaffoldd.core.strangers import describe_stranger
 
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
+_DRAINING: Final = State.DRAINING
 GONE: Final = select.EPOLLHUP | select.EPOLLERR
 
 
@@ -180,7 +181,7 @@ class EngineBase(ABC):
 
     def check_if_draining(self, slot: Slot) -> None:
         """See `Engine.check_if_draining`."""
-        if slot.state is State.DRAINING:
+        if slot.state is _DRAINING:
             self.check_drained(slot)
 
     def resume_soon(self, slot: Slot) -> None:

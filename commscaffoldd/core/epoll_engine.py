@@ -31,6 +31,9 @@ READ_SIZE: Final = 65536  # bytes read from one connection in one turn
 MAX_EVENTS: Final = 512  # connections looked at in one turn
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
 
+# Reading a member off an enum's class, or a name off a module, is slow, and these are read for each message.
+_OPEN, _DRAINING, _LINGERING = State.OPEN, State.DRAINING, State.LINGERING
+_EPOLLIN, _EPOLLOUT = select.EPOLLIN, select.EPOLLOUT
 _READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -95,7 +98,7 @@ class EpollEngine(EngineBase):
                 if fd == self._wake_fd:
                     os.eventfd_read(fd)
                 continue
-            if mask & select.EPOLLOUT:
+            if mask & _EPOLLOUT:
                 slot.blocked = False
                 self._flush(slot, self.counters)
             # A budget used up in this turn pauses nobody: who is not read now is reported again by the next wait.
@@ -167,10 +170,10 @@ class EpollEngine(EngineBase):
 
     def _read(self, slot: Slot, mask: int, budget: int, batch: Batch) -> int:
         """Read once from a connection; give the number of messages."""
-        if slot.state is not State.OPEN or slot.paused:
+        if slot.state is not _OPEN or slot.paused:
             self._read_none(slot, mask)
             return 0
-        if budget <= 0 or self._must_wait(slot):
+        if budget <= 0 or slot.unsent > self.send_buffer or slot.waiting > self._per_connection:
             self._pause(slot, mask, budget)
             return 0
         client, reader = slot.socket, slot.reader
@@ -200,7 +203,7 @@ class EpollEngine(EngineBase):
             self._close_bad(slot, error_found, head + data)
         elif reader.buffered:
             self._deadlines.begin_frame(slot, batch.now, again=bool(frames) or reader.dropped > dropped)
-        else:
+        elif self._deadlines.frames:
             self._deadlines.end_frame(slot)
         return len(frames)
 
@@ -235,24 +238,27 @@ class EpollEngine(EngineBase):
                 # The reactor closes: it alone knows what else refers to the slot.
                 self.close_soon(slot, slot.generation, slot.end_reason or reasons.PEER_RESET, drain=False)
                 return
-            self._arm(slot)
+            if slot.blocked or slot.interest != _EPOLLIN:
+                self._arm(slot)
             if slot.unsent > self.send_buffer:
                 return
             slot.over_since = 0.0
-            parked, slot.parked = slot.parked, []
+            parked = slot.parked
+            if parked:
+                slot.parked = []
         for work in parked:
             self._unpark(work)
         if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
             self.resume_soon(slot)
-        if slot.state is State.DRAINING and not slot.unsent:
+        if slot.state is _DRAINING and not slot.unsent:
             self.check_drained(slot)
 
     # -- what EngineBase asks for --------------------------------------------------------------------------
 
     def _arm(self, slot: Slot) -> None:
         # Called with the slot's lock held.
-        reading = (slot.state is State.OPEN and not slot.paused) or slot.state is State.LINGERING
-        interest = (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if slot.blocked else 0)
+        reading = (slot.state is _OPEN and not slot.paused) or slot.state is _LINGERING
+        interest = (_EPOLLIN if reading else 0) | (_EPOLLOUT if slot.blocked else 0)
         if interest != slot.interest and slot.socket is not None:
             slot.interest = interest
             self._epoll.modify(slot.socket.fileno(), interest)

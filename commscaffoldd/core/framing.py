@@ -8,11 +8,11 @@ Invariants, whatever bytes come and however they are split:
 
 from __future__ import annotations
 
-import zlib
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from commscaffoldd.core.checksum import crc32
 from commscaffoldd.core.layout import Layout
 
 Frame: TypeAlias = tuple[int, int, bytes]
@@ -124,11 +124,11 @@ class FrameReader:
             body = data[start + header_size : start + needed]
             start += needed
             needed = header_size
-            if crc_at >= 0 and zlib.crc32(body) != fields[crc_at]:
+            if crc_at >= 0 and crc32(body) != fields[crc_at]:
                 if self._drop:
                     self.dropped += 1
                     continue
-                return frames, self._fail(bad_checksum(fields[crc_at], zlib.crc32(body)))
+                return frames, self._fail(bad_checksum(fields[crc_at], crc32(body)))
             frames.append(
                 (
                     fields[id_at] if id_at >= 0 else default_id,

@@ -73,7 +73,7 @@ class HandlerRunner:
         return self.finish(request, endpoint, counters, result)
 
     def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
-        """The reply from what a handler has returned, not `None`; an error reply if it is nothing that can be sent."""
+        """The reply from what a handler has returned, which is not `None`; an error reply if it cannot be sent."""
         try:
             body = _as_reply(request.route, result)
             endpoint.layout.check_fits(request.id, len(body))

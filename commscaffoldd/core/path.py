@@ -80,19 +80,6 @@ class PathDispatcher(Protocol):
         """Let work wait in its connection's order. The reactor's thread."""
 
 
-class PathSendQueue(Protocol):
-    """See `sender.SendQueue`."""
-
-    def put(self, slot: Slot) -> None:
-        """Have the slot's outbox written. Any thread."""
-
-    def take(self) -> list[Slot] | None:
-        """Wait for slots; `None` at the end. The sender's thread."""
-
-    def close(self) -> None:
-        """Let `take` return `None` in the end. Any thread."""
-
-
 class Path(Struct):
     """A path's parts, connected with each other.
 
@@ -103,7 +90,8 @@ class Path(Struct):
         backlog: counts what waits between dispatcher and business threads.
         loops: what each business thread does.
         end_one_loop: ends one of them once nothing waits before it.
-        send_queue: what the sender takes its work from.
+        send_loop: what the sender's thread does, counting into these counters.
+        end_send_loop: ends it once all before has been sent.
         counters: those of the business threads.
     """
 
@@ -113,5 +101,6 @@ class Path(Struct):
     backlog: PathBacklog
     loops: Sequence[Callable[[], None]]
     end_one_loop: Callable[[], None]
-    send_queue: PathSendQueue
+    send_loop: Callable[[Counters], None]
+    end_send_loop: Callable[[], None]
     counters: list[Counters]

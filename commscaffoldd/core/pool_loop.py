@@ -10,7 +10,7 @@ from commscaffoldd.core.backlog import Backlog
 from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.slot import Ready, Slot
-from commscaffoldd.core.turn import Outcome, TurnRunner
+from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
 
 ReadyQueue: TypeAlias = "SimpleQueue[Ready | None]"
 """Slots whose messages shall be run (the right to do so goes to whoever takes one), and concurrent requests."""
@@ -61,11 +61,11 @@ class PoolLoop:
         self._backlog.taken[self._number] += done
         if slot.paused:
             self._engine.resume_if_few(slot)
-        if outcome is Outcome.MORE:
+        if outcome is MORE:
             self._ready.put(slot)
-        elif outcome is Outcome.ELSEWHERE:
+        elif outcome is ELSEWHERE:
             self._hand_back(slot)
-        elif outcome is Outcome.DONE:
+        elif outcome is DONE:
             if not slot.disown_if_done():
                 self._ready.put(slot)
             else:

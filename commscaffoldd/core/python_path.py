@@ -11,7 +11,7 @@ from commscaffoldd.core.epoll_engine import EpollEngine
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.path import Path, PathSettings
 from commscaffoldd.core.pool_loop import PoolLoop, ReadyQueue
-from commscaffoldd.core.sender import SendQueue
+from commscaffoldd.core.sender import SendLoop, SendQueue
 from commscaffoldd.core.turn import TurnRunner
 
 
@@ -53,6 +53,7 @@ def make_python_path(settings: PathSettings) -> Path:
         backlog=backlog,
         loops=[loop.run for loop in loops],
         end_one_loop=lambda: ready.put(None),
-        send_queue=send_queue,
+        send_loop=SendLoop(send_queue, engine).run,
+        end_send_loop=send_queue.close,
         counters=counters,
     )

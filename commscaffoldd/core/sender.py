@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from queue import SimpleQueue
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Engine
-from commscaffoldd.core.path import PathSendQueue
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.slot import Slot
 
@@ -50,14 +50,32 @@ class SendQueue:
         return slots
 
 
+class SendLoop:
+    """What the sender's thread does on the Python path."""
+
+    def __init__(self, queue: SendQueue, engine: Engine) -> None:
+        self._queue = queue
+        self._engine = engine
+
+    def run(self, counters: Counters) -> None:
+        """Write until the queue is closed. The sender's thread."""
+        while (slots := self._queue.take()) is not None:
+            self._engine.write(slots, counters)
+
+
 class Sender:
     """Owns the sender thread."""
 
-    def __init__(self, queue: PathSendQueue, engine: Engine) -> None:
-        self._queue = queue
-        self._engine = engine
+    def __init__(self, loop: Callable[[Counters], None], end: Callable[[], None]) -> None:
+        """A sender.
+
+        Args:
+            loop: what the thread does, with its counters.
+            end: lets it return once all before has been sent.
+        """
         self.counters = Counters()
-        self._thread = ServiceThread("sender", self._run)
+        self._end = end
+        self._thread = ServiceThread("sender", loop, self.counters)
 
     def start(self) -> None:
         """Start the thread."""
@@ -65,9 +83,5 @@ class Sender:
 
     def stop(self, timeout: float) -> None:
         """End the thread once the queue is empty and wait for it, at most `timeout` seconds."""
-        self._queue.close()
+        self._end()
         self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while (slots := self._queue.take()) is not None:
-            self._engine.write(slots, self.counters)

@@ -48,6 +48,9 @@ class State(enum.Enum):
     COOLING = "cooling"  # closed; waits for the recycler
 
 
+_LINGERING = State.LINGERING  # reading a member off an enum's class is slow, and this is read for each message
+
+
 class Outlet(Protocol):
     """What a slot needs of its surroundings. Any thread may call these."""
 
@@ -209,7 +212,7 @@ class Slot:
         """
         with self.lock:
             endpoint = self.endpoint
-            if self.generation != generation or endpoint is None or self.state is State.LINGERING:
+            if self.generation != generation or endpoint is None or self.state is _LINGERING:
                 return False
             limit = self.outlet.send_buffer
             if self.unsent <= limit * HARD_LIMIT:

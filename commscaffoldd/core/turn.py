@@ -24,6 +24,10 @@ class Outcome(enum.Enum):
     PARKED = "parked"  # the client does not read; whoever sends goes on with it
 
 
+# Reading a member off an enum's class is slow, and these are read in each turn.
+DONE, MORE, ELSEWHERE, PARKED = Outcome
+
+
 class TurnRunner:
     """Runs turns on one thread: pooled handlers on a pool thread, inline ones on the reactor.
 
@@ -62,13 +66,13 @@ class TurnRunner:
             still, unless the outcome is `PARKED`: then it belongs to whoever flushes the slot.
         """
         done = 0
-        outcome = Outcome.MORE
+        outcome = MORE
         for work in slot.pending[:MESSAGES]:
             if work.route.mode != self._here:
-                outcome = Outcome.ELSEWHERE
+                outcome = ELSEWHERE
                 break
             if slot.unsent > self._send_buffer:
-                outcome = Outcome.PARKED
+                outcome = PARKED
                 break
             done += 1
             if isinstance(work, LifecycleCall):
@@ -77,10 +81,10 @@ class TurnRunner:
                 self.handle(slot, work)
         del slot.pending[:done]
         # Parking gives `owner` away: from then on another thread may be at `pending`, so it comes last.
-        if outcome is Outcome.PARKED and not slot.park(slot, self._send_buffer):
-            outcome = Outcome.MORE
-        if outcome is Outcome.MORE and not slot.pending:
-            outcome = Outcome.DONE
+        if outcome is PARKED and not slot.park(slot, self._send_buffer):
+            outcome = MORE
+        if outcome is MORE and not slot.pending:
+            outcome = DONE
         return done, outcome
 
     def handle(self, slot: Slot, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
@@ -69,10 +68,15 @@ class LogFile:
             os.close(new)
 
     def close(self) -> None:
-        """Take the handler off its logger and close the file, not standard error. May be called twice."""
+        """Undo `install`, if no other log has been installed since, and close the file, not standard error.
+
+        May be called twice.
+        """
         logger = logging.getLogger(ROOT)
-        with contextlib.suppress(ValueError):
+        if self._handler in logger.handlers:
             logger.handlers.remove(self._handler)
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
         if self.path is not None and self._fd >= 0:
             os.close(self._fd)
         self._fd = -1

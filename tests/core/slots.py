@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
+from typing import Any
 
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.endpoint import Endpoint
@@ -57,3 +60,27 @@ def take_over(slot: Slot) -> Connection:
     slot.state = State.OPEN
     slot.connection = Connection(slot, slot.generation, "1.0.1", "192.0.2.8:4711", "127.0.0.1:9000")
     return slot.connection
+
+
+@contextlib.contextmanager
+def owned(slot: Slot) -> Iterator[None]:
+    """Somebody has the right to run the slot's messages."""
+    assert slot.try_own()
+    yield
+    slot.disown()
+
+
+def begin_concurrent(slot: Any) -> None:
+    """A concurrent message of the slot's begins to run."""
+    if isinstance(slot, Slot):
+        slot.concurrent.add(object())  # type: ignore[arg-type]
+    else:
+        slot.running_concurrent += 1
+
+
+def end_concurrent(slot: Any) -> None:
+    """It has returned."""
+    if isinstance(slot, Slot):
+        slot.concurrent.clear()
+    else:
+        slot.running_concurrent -= 1

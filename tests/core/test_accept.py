@@ -37,7 +37,9 @@ class Bench:
         if lock is not None:
             mutex = AcceptMutex(lock)
             self.mutexes.append(mutex)
-        return Acceptor([Listener(self.listening, make_endpoint(), mode)], self.epoll, accept_some, mutex, maximum, self.counters)
+        return Acceptor(
+            [Listener(self.listening, make_endpoint(), mode)], self.epoll, accept_some, mutex, maximum, self.counters
+        )
 
     def connect(self, number: int = 1) -> None:
         for _ in range(number):
@@ -176,7 +178,9 @@ def test_one_worker_at_a_time_watches(bench: Bench, tmp_path: Path) -> None:
     with select.epoll() as others:
         mutex = AcceptMutex(tmp_path / "lock")
         bench.mutexes.append(mutex)
-        second = Acceptor([Listener(bench.listening, make_endpoint(), "mutex")], others, accept_some, mutex, 80, bench.counters)
+        second = Acceptor(
+            [Listener(bench.listening, make_endpoint(), "mutex")], others, accept_some, mutex, 80, bench.counters
+        )
         assert first.prepare(80, 100.0) == INFINITE
         assert second.prepare(80, 100.0) == MUTEX_DELAY
         assert (first.accepting, second.accepting) == (True, False)

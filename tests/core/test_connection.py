@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from commscaffoldd.core import reasons
-from tests.core.slots import Recorder, connection_of, open_slot, take_over
+from tests.core.parts import Parts
+from tests.core.slots import Recorder, connection_of, take_over
 
 
-def test_a_push_goes_to_the_outbox_and_to_the_sender() -> None:
+def test_a_push_goes_to_the_outbox_and_to_the_sender(parts: Parts) -> None:
     outlet = Recorder()
-    slot = open_slot(outlet)
+    slot = parts.open_slot(outlet, "standard")
     assert connection_of(slot).send(5, memoryview(b"hello"))  # type: ignore[arg-type]
     assert slot.outbox == [(5, 0, b"hello")]
     assert outlet.flushed == [slot]
@@ -29,18 +30,18 @@ def test_a_push_goes_to_the_outbox_and_to_the_sender() -> None:
     ],
 )
 def test_what_cannot_be_sent_is_refused_at_once(
-    message_id: Any, body: Any, error: type[Exception], says: str
+    parts: Parts, message_id: Any, body: Any, error: type[Exception], says: str
 ) -> None:
     """Not later, in the sender's thread, which it would end."""
-    slot = open_slot(Recorder())
+    slot = parts.open_slot(Recorder(), "standard")
     with pytest.raises(error, match=says):
         connection_of(slot).send(message_id, body)
     assert slot.outbox == []
 
 
-def test_a_late_push_never_reaches_the_slots_next_client() -> None:
+def test_a_late_push_never_reaches_the_slots_next_client(parts: Parts) -> None:
     outlet = Recorder()
-    slot = open_slot(outlet)
+    slot = parts.open_slot(outlet, "standard")
     old = connection_of(slot)
     new = take_over(slot)
     assert not old.is_open
@@ -51,29 +52,29 @@ def test_a_late_push_never_reaches_the_slots_next_client() -> None:
     assert outlet.closings == [(0, reasons.PLUGIN, True)]  # of a generation that is over: the engine ignores it
 
 
-def test_closing_asks_for_a_drain_and_shows_at_once() -> None:
+def test_closing_asks_for_a_drain_and_shows_at_once(parts: Parts) -> None:
     outlet = Recorder()
-    connection = connection_of(open_slot(outlet))
+    connection = connection_of(parts.open_slot(outlet, "standard"))
     connection.close("enough")
     assert not connection.is_open
     assert outlet.closings == [(0, "enough", True)]
 
 
-def test_a_reason_is_a_string() -> None:
+def test_a_reason_is_a_string(parts: Parts) -> None:
     outlet = Recorder()
     with pytest.raises(TypeError, match="a reason is a string, not list"):
-        connection_of(open_slot(outlet)).close(["enough"])  # type: ignore[arg-type]
+        connection_of(parts.open_slot(outlet, "standard")).close(["enough"])  # type: ignore[arg-type]
     assert outlet.closings == []
 
 
-def test_the_session_is_made_when_it_is_wanted_and_stays() -> None:
-    connection = connection_of(open_slot(Recorder()))
+def test_the_session_is_made_when_it_is_wanted_and_stays(parts: Parts) -> None:
+    connection = connection_of(parts.open_slot(Recorder(), "standard"))
     connection.session["name"] = "ann"
     assert connection.session == {"name": "ann"}
 
 
-def test_the_layout_is_told_while_the_client_is_there() -> None:
-    slot = open_slot(Recorder(), "compact")
+def test_the_layout_is_told_while_the_client_is_there(parts: Parts) -> None:
+    slot = parts.open_slot(Recorder(), "compact")
     old = connection_of(slot)
     assert old.layout == "compact"
     take_over(slot)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from commscaffoldd.core.connection_pool import ConnectionPool
-from commscaffoldd.core.slot import Slot, State
-from tests.core.slots import Recorder
+from commscaffoldd.core.slot import State
+from tests.core.parts import Parts
+from tests.core.slots import Recorder, begin_concurrent, end_concurrent, owned
+
+MakePool = Callable[..., ConnectionPool]
 
 
-def make_pool(initial: int = 1, maximum: int = 2, delay: float = 60.0) -> ConnectionPool:
-    return ConnectionPool(initial, maximum, delay, Recorder())
+@pytest.fixture
+def make_pool(parts: Parts) -> MakePool:
+    def make(initial: int = 1, maximum: int = 2, delay: float = 60.0) -> ConnectionPool:
+        return ConnectionPool(initial, maximum, delay, Recorder(), parts.make_slot)
+
+    return make
 
 
-def test_it_starts_with_the_initial_slots_and_grows() -> None:
+def test_it_starts_with_the_initial_slots_and_grows(make_pool: MakePool) -> None:
     pool = make_pool()
     assert (pool.made, pool.in_use, pool.room) == (1, 0, 2)
     first, second = pool.take(), pool.take()
@@ -19,7 +30,7 @@ def test_it_starts_with_the_initial_slots_and_grows() -> None:
     assert (pool.made, pool.in_use, pool.room) == (2, 2, 0)
 
 
-def test_a_closed_slot_cools_and_is_used_again_after_the_delay() -> None:
+def test_a_closed_slot_cools_and_is_used_again_after_the_delay(make_pool: MakePool) -> None:
     pool = make_pool()
     slot = pool.take()
     pool.give_back(slot, 100.0)
@@ -31,22 +42,22 @@ def test_a_closed_slot_cools_and_is_used_again_after_the_delay() -> None:
     assert pool.take() is slot
 
 
-def test_a_slot_with_a_handler_still_running_waits_longer() -> None:
+def test_a_slot_with_a_handler_still_running_waits_longer(make_pool: MakePool) -> None:
     pool = make_pool()
     slot = pool.take()
     pool.give_back(slot, 100.0)
-    with slot.owner:
+    with owned(slot):
         pool.recycle(160.0)
         assert pool.cooling == 1
-    slot.concurrent.add(object())  # type: ignore[arg-type]
+    begin_concurrent(slot)
     pool.recycle(220.0)
     assert pool.cooling == 1
-    slot.concurrent.clear()
+    end_concurrent(slot)
     pool.recycle(280.0)
     assert pool.cooling == 0
 
 
-def test_slots_are_bounded_however_fast_clients_come_and_go() -> None:
+def test_slots_are_bounded_however_fast_clients_come_and_go(make_pool: MakePool) -> None:
     pool = make_pool(initial=0, maximum=3)
     for number in range(50):
         pool.give_back(pool.take(), float(number))
@@ -55,12 +66,12 @@ def test_slots_are_bounded_however_fast_clients_come_and_go() -> None:
     assert busy.state is State.FREE
 
 
-def test_before_its_time_only_an_idle_slot_is_taken() -> None:
+def test_before_its_time_only_an_idle_slot_is_taken(make_pool: MakePool) -> None:
     pool = make_pool(initial=0, maximum=1)
-    first, second = pool.take(), Slot(7, Recorder())
+    first = pool.take()
     pool.give_back(first, 0.0)
     second = pool.take()
     pool.give_back(second, 1.0)
     assert pool.made == 2
-    with first.owner:
+    with owned(first):
         assert pool.take() is second

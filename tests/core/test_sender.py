@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from commscaffoldd.core.sender import Sender, SendQueue
+from commscaffoldd.core.sender import Sender, SendLoop, SendQueue
 from commscaffoldd.core.slot import Slot
 from tests.core.slots import Recorder
 from tests.core.waiting import wait_until
@@ -42,7 +42,7 @@ def test_the_thread_hands_batches_to_the_engine_and_ends() -> None:
             written.extend(slots)
 
     queue, slots = SendQueue(), [Slot(index, Recorder()) for index in range(5)]
-    sender = Sender(queue, Engine())  # type: ignore[arg-type]
+    sender = Sender(SendLoop(queue, Engine()).run, queue.close)  # type: ignore[arg-type]
     sender.start()
     for slot in slots:
         queue.put(slot)

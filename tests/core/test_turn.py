@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,82 +10,116 @@ import pytest
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.request import LifecycleCall, Request
-from commscaffoldd.core.route import Mode, Route
+from commscaffoldd.core.route import Route
 from commscaffoldd.core.slot import Ready, Slot
 from commscaffoldd.core.turn import MESSAGES, Outcome, TurnRunner
-from tests.core.slots import Recorder, connection_of, open_slot, take_over
+from tests.core.slots import Recorder, connection_of, open_slot
+from tests.core.turn_rig import TurnRig, turn_rig
 
 SEND_BUFFER = 2000
 
 
 class Bench:
-    """One slot, and a runner for its pooled handlers."""
+    """A client whose messages are answered with their own bodies."""
 
-    def __init__(self) -> None:
-        self.outlet = Recorder(SEND_BUFFER)
-        self.slot = open_slot(self.outlet)
-        self.seen: list[bytes] = []
-        self.counters = Counters()
-        self.turns = TurnRunner(
-            "pool", HandlerRunner(FailureLog()), self.counters, SEND_BUFFER, self.outlet.flush_soon
-        )
+    def __init__(self, rig: TurnRig, seen: list[bytes]) -> None:
+        self.rig = rig
+        self.slot = rig.slot
+        self.seen = seen
 
-    def add(self, body: bytes, mode: Mode = "pool") -> None:
-        self.slot.pending.append(
-            Request(connection_of(self.slot), 1, 0, body, Route(1, self._handle, "test", "handle", mode))
-        )
-
-    def _handle(self, request: Request) -> bytes:
-        self.seen.append(request.body)
-        return request.body
+    def run(self) -> tuple[int, Outcome]:
+        return self.rig.turns.run(self.slot)
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench(each_engine: str) -> Iterator[Bench]:
+    assert each_engine
+    seen: list[bytes] = []
+
+    def echo(request: Any) -> bytes:
+        seen.append(request.body)
+        return bytes(request.body)
+
+    with turn_rig({"pool": echo, "inline": echo}, SEND_BUFFER) as rig:
+        yield Bench(rig, seen)
 
 
 def test_all_that_waits_is_run_in_order(bench: Bench) -> None:
-    for number in range(3):
-        bench.add(b"%d" % number)
-    assert bench.turns.run(bench.slot) == (3, Outcome.DONE)
+    bench.rig.arrive(b"0", b"1", b"2")
+    assert bench.run() == (3, Outcome.DONE)
     assert bench.seen == [b"0", b"1", b"2"]
-    assert bench.slot.outbox == [(1, 0, b"0"), (1, 0, b"1"), (1, 0, b"2")]
     assert bench.slot.pending == []
+    assert bench.rig.delivered() == [b"0", b"1", b"2"]
 
 
 def test_nothing_waiting_is_done(bench: Bench) -> None:
-    assert bench.turns.run(bench.slot) == (0, Outcome.DONE)
+    assert bench.run() == (0, Outcome.DONE)
 
 
 def test_a_long_queue_gives_others_their_share(bench: Bench) -> None:
-    for _ in range(MESSAGES + 1):
-        bench.add(b"")
-    assert bench.turns.run(bench.slot) == (MESSAGES, Outcome.MORE)
-    assert bench.turns.run(bench.slot) == (1, Outcome.DONE)
+    bench.rig.arrive(*[b""] * (MESSAGES + 1))
+    assert bench.run() == (MESSAGES, Outcome.MORE)
+    assert bench.run() == (1, Outcome.DONE)
 
 
 def test_the_other_kind_of_thread_goes_on_where_this_one_stops(bench: Bench) -> None:
-    bench.add(b"mine")
-    bench.add(b"theirs", "inline")
-    bench.add(b"mine again")
-    assert bench.turns.run(bench.slot) == (1, Outcome.ELSEWHERE)
-    assert bench.turns.run(bench.slot) == (0, Outcome.ELSEWHERE)
-    assert [work.body for work in bench.slot.pending if isinstance(work, Request)] == [b"theirs", b"mine again"]
+    bench.rig.arrive(b"mine")
+    bench.rig.arrive(b"theirs", mode="inline")
+    bench.rig.arrive(b"mine again")
+    assert bench.run() == (1, Outcome.ELSEWHERE)
+    assert bench.run() == (0, Outcome.ELSEWHERE)
+    assert bench.rig.waiting() == [b"theirs", b"mine again"]
 
 
 def test_a_client_that_does_not_read_is_parked(bench: Bench) -> None:
-    for _ in range(4):
-        bench.add(bytes(1200))
-    assert bench.turns.run(bench.slot) == (2, Outcome.PARKED)
-    assert bench.slot.parked
+    bench.rig.arrive(*[bytes(1200)] * 4)
+    assert bench.run() == (2, Outcome.PARKED)
+    assert bench.slot.parked == [bench.slot]
     assert len(bench.slot.pending) == 2
 
 
-def test_when_it_is_parked_the_turn_has_let_go_of_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_plugin_has_closed_waiting_messages_are_not_run_but_hooks_are(bench: Bench) -> None:
+    bench.rig.arrive(b"never")
+    hooks: list[Any] = []
+    call = LifecycleCall(bench.rig.connection, "why", Route(0, hooks.append, "", "connection_closed", "pool"))
+    bench.rig.running.dispatcher.submit(bench.slot, [call])
+    bench.rig.connection.close()
+    assert bench.run() == (2, Outcome.DONE)
+    assert bench.seen == []
+    assert [call.reason for call in hooks] == ["why"]
+
+
+def test_a_late_reply_goes_nowhere_and_is_counted(bench: Bench) -> None:
+    bench.rig.arrive(b"late")
+    bench.rig.rig.engine.close(bench.slot, "made by the test")
+    assert bench.run() == (1, Outcome.DONE)
+    assert bench.seen == [b"late"]
+    assert bench.slot.outbox == []
+    assert bench.rig.counters.late_replies == 1
+    assert bench.rig.delivered() == []
+
+
+# -- another thread at the worst moment: only a Python slot lets a test be that thread --------------------------
+
+
+class PythonBench:
+    """A Python slot for which four messages wait, too much to be sent before the client reads."""
+
+    def __init__(self) -> None:
+        outlet = Recorder(SEND_BUFFER)
+        self.slot = open_slot(outlet)
+        self.turns = TurnRunner("pool", HandlerRunner(FailureLog()), Counters(), SEND_BUFFER, outlet.flush_soon)
+        for _ in range(4):
+            self.add(bytes(1200))
+
+    def add(self, body: bytes) -> None:
+        route = Route(1, lambda request: request.body, "test", "handle", "pool")
+        self.slot.pending.append(Request(connection_of(self.slot), 1, 0, body, route))
+
+
+def test_when_it_is_parked_the_turn_has_let_go_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parking gives the slot away: whoever flushes may hand it to another thread in the same instant."""
-    for _ in range(4):
-        bench.add(bytes(1200))
+    bench = PythonBench()
     elsewhere: list[int] = []
     park = Slot.park
 
@@ -101,29 +136,7 @@ def test_when_it_is_parked_the_turn_has_let_go_of_everything(bench: Bench, monke
     assert [work.body for work in bench.slot.pending if isinstance(work, Request)] == [b"new"]
 
 
-def test_a_client_that_reads_just_then_is_not_parked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(4):
-        bench.add(bytes(1200))
+def test_a_client_that_reads_just_then_is_not_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = PythonBench()
     monkeypatch.setattr(Slot, "park", lambda *_: False)
     assert bench.turns.run(bench.slot) == (2, Outcome.MORE)
-
-
-def test_after_a_plugin_has_closed_waiting_messages_are_not_run_but_hooks_are(bench: Bench) -> None:
-    bench.add(b"never")
-    hooks: list[Any] = []
-    bench.slot.pending.append(
-        LifecycleCall(connection_of(bench.slot), "why", Route(0, hooks.append, "", "connection_closed", "pool"))
-    )
-    connection_of(bench.slot).close()
-    assert bench.turns.run(bench.slot) == (2, Outcome.DONE)
-    assert bench.seen == []
-    assert [call.reason for call in hooks] == ["why"]
-
-
-def test_a_late_reply_goes_nowhere_and_is_counted(bench: Bench) -> None:
-    bench.add(b"late")
-    take_over(bench.slot)
-    assert bench.turns.run(bench.slot) == (1, Outcome.DONE)
-    assert bench.slot.outbox == []
-    assert bench.counters.late_replies == 1
-    assert bench.outlet.flushed == []

@@ -47,6 +47,25 @@ def test_installing_another_log_replaces_the_first(log: LogFile, tmp_path: Path)
     other.close()
 
 
+def test_closing_leaves_the_logger_as_it_was(log: LogFile) -> None:
+    """Else what is logged later, by tests among others, would be lost, or go to standard error."""
+    logger = logging.getLogger("commscaffoldd")
+    assert (log._handler in logger.handlers, logger.propagate) == (True, False)
+    log.close()
+    assert (log._handler in logger.handlers, logger.propagate) == (False, True)
+    assert logger.level == logging.NOTSET
+
+
+def test_closing_the_replaced_log_leaves_its_successor_alone(log: LogFile, tmp_path: Path) -> None:
+    other = open_log(tmp_path / "other.log", "debug", "text")
+    other.install("master")
+    log.close()
+    LOG.debug("to the other")
+    assert "to the other" in text(other)
+    assert not logging.getLogger("commscaffoldd").propagate
+    other.close()
+
+
 def test_the_file_is_not_for_everybody(log: LogFile) -> None:
     assert log.path is not None
     assert log.path.stat().st_mode & 0o007 == 0

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import tomli_w
 
 from commscaffoldd.client.blocking import Client
+from commscaffoldd.core.engine import VARIABLE as ENGINE
 from commscaffoldd.core.layout import PRESETS, Layout
 from commscaffoldd.master import control_client
 from commscaffoldd.master.control_client import NotRunning
@@ -183,9 +184,10 @@ class Daemon:
     def environment(self) -> dict[str, str]:
         """The environment of every process of this daemon."""
         name, _, value = self._mark.partition("=")
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("COMMSCAFFOLDD_")}
-        engine = os.environ.get("COMMSCAFFOLDD_ENGINE")
-        return inherited | ({"COMMSCAFFOLDD_ENGINE": engine} if engine else {}) | {name: value}
+        inherited = {
+            key: text for key, text in os.environ.items() if not key.startswith("COMMSCAFFOLDD_") or key == ENGINE
+        }
+        return inherited | {name: value}
 
     # -- asking --------------------------------------------------------------------------------------------
 

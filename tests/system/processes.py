@@ -28,6 +28,20 @@ def is_alive(pid: int) -> bool:
     return _state(pid) not in ("", "Z", "X")
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process."""
+    return _state(pid) == "T"
+
+
+def holds_lock(pid: int, path: Path) -> bool:
+    """Whether the process holds a flock(2) lock on this file."""
+    for link in (PROC / str(pid) / "fd").iterdir():
+        with contextlib.suppress(OSError):
+            if link.readlink() == path and "FLOCK" in (PROC / str(pid) / "fdinfo" / link.name).read_text():
+                return True
+    return False
+
+
 def kill(pids: Iterable[int], number: signal.Signals) -> None:
     """Signal processes; those that have gone meanwhile are no error."""
     for pid in pids:

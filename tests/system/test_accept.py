@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
+from tests.system import processes
 from tests.system.daemon import Daemon
 from tests.system.load import Load
 from tests.system.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 MODES = ["mutex", "exclusive", "reuseport"]
 
@@ -66,16 +70,31 @@ def test_a_worker_that_is_busy_leaves_new_clients_to_others(daemon: Daemon, mode
                 assert client.call(1, b"x") == b"x"
 
 
+def stop_both(daemon: Daemon) -> tuple[int, int]:
+    """Stop both workers at a moment when one of them holds the mutex; that one, and the other."""
+    lock = daemon.run_dir / "accept.lock"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        pids = daemon.worker_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: all(map(processes.is_stopped, pids)))  # noqa: B023
+        for holder, other in (pids, pids[::-1]):
+            if processes.holds_lock(holder, lock):
+                return holder, other
+        for pid in pids:  # between two waits nobody has it
+            os.kill(pid, signal.SIGCONT)
+    raise AssertionError("nobody ever holds the mutex")
+
+
 def test_the_mutex_is_free_when_its_holder_is_stopped_and_killed(daemon: Daemon) -> None:
     """A stopped worker may hold it: nobody accepts meanwhile, at most. Killed, it has let go of it."""
     daemon.configure(daemon={"workers": 2}, listen=[{"address": daemon.free_address(), "accept": "mutex"}])
     daemon.start()
-    for pid in daemon.worker_pids():
-        os.kill(pid, signal.SIGSTOP)
+    killed, other = stop_both(daemon)
     clients = [daemon.connect() for _ in range(4)]
     for client in clients:
         client.send(1, b"waits")
-    killed, other = daemon.worker_pids()
     os.kill(killed, signal.SIGKILL)
     os.kill(other, signal.SIGCONT)
     for client in clients:

@@ -16,6 +16,8 @@ from tests.system.daemon import Daemon, status_text
 from tests.system.raw import Raw, error_reply, frame, header
 from tests.system.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 PLUGIN = """
     import time
     from commscaffoldd import handler, hookimpl

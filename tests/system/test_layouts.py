@@ -14,6 +14,8 @@ from tests.system.conftest import NewDaemon
 from tests.system.daemon import Daemon
 from tests.system.raw import Raw
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 FIELDS = ["magic:u16=0xCAFE", "length:u24", "id:u16", "sequence:u32", "skip:u8", "crc32:u32"]
 MINE = {
     "fields": FIELDS,

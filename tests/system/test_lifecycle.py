@@ -12,6 +12,8 @@ from tests.system import processes
 from tests.system.daemon import EXAMPLES, Daemon, status_text
 from tests.system.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def test_start_returns_when_every_worker_is_ready(daemon: Daemon) -> None:
     daemon.configure(daemon={"workers": 3})

@@ -12,6 +12,8 @@ from tests.system.load import Load
 from tests.system.ports import is_free
 from tests.system.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 VERSION = """
     from commscaffoldd import handler
 

@@ -12,6 +12,8 @@ from tests.system.daemon import Daemon
 from tests.system.load import Load
 from tests.system.waiting import stays, wait_until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 SLOW_TO_LOAD = """
     import time
     from commscaffoldd import handler

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from commscaffoldd.client.blocking import Client, Frame
 from tests.system.daemon import Daemon
 from tests.system.raw import Raw, frame
 from tests.system.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 HEARTBEAT = frame(0, sequence=0)
 

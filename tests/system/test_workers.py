@@ -6,10 +6,14 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.system import processes
 from tests.system.daemon import Daemon
 from tests.system.load import Load
 from tests.system.waiting import stays, wait_until
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 def test_eight_workers_killed_one_after_another_under_load(daemon: Daemon) -> None:

@@ -14,6 +14,8 @@ from commscaffoldd.worker.signals import KILLED_AT_ONCE
 from tests.core.waiting import wait_until
 from tests.worker.forked import Forked, forked_worker
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 READY = {"event": "ready"}
 
 
@@ -232,17 +234,16 @@ def test_questions_are_answered(tmp_path: Path) -> None:
 def test_a_worker_whose_own_thread_ends_by_an_exception_does_not_live_on_mute(tmp_path: Path) -> None:
     plugin = """
 from commscaffoldd import handler
-from commscaffoldd.core.sender import SendQueue
+from commscaffoldd.core.connection_pool import ConnectionPool
 
 @handler(1)
-def break_the_sender(request):
-    def fail(self):
+def break_the_recycler(request):
+    def fail(self, now):
         raise MemoryError("made by the test")
-    SendQueue.take = fail
-    return b"the last one"
+    ConnectionPool.recycle = fail
 """
     with forked_worker(tmp_path, plugin=plugin) as worker:
         assert worker.hear() == READY
-        worker.call(worker.connect(), 1)
+        worker.connect().send(1)
         assert worker.wait() == CRASHED
-        assert "thread sender ended by an unexpected MemoryError: made by the test" in worker.log
+        assert "thread recycler ended by an unexpected MemoryError: made by the test" in worker.log

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.accept import Accepted, AcceptMutex, Acceptor, Listener
@@ -19,6 +20,7 @@ from commscaffoldd.core.engine_base import GONE, EngineBase
 from commscaffoldd.core.framing import Frame, FrameError, bad_checksum, bad_length, bad_magic
 from commscaffoldd.core.native.frames import Fault
 from commscaffoldd.core.native.header import Header
+from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.native.wire import TroubleKind, Wire
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
@@ -66,7 +68,7 @@ class NativeEngine(EngineBase):
         worker: int,
         per_connection: int,
         mutex: AcceptMutex | None,
-        flush_soon: Callable[[Slot], None],
+        flush_soon: Callable[[Slot], None] | None = None,
         unpark: Callable[[Ready], None],
     ) -> None:
         """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
@@ -74,15 +76,16 @@ class NativeEngine(EngineBase):
             frame,
             connections,
             per_connection=per_connection,
-            flush_soon=flush_soon,
+            flush_soon=flush_soon or self._put,
             unpark=unpark,
             make_slot=NativeSlot,
         )
         self._worker = worker
         self.wire = Wire(connections.send_buffer, per_connection)
+        self.send_queue = SendQueue(self.wire, self)
         self._acceptor = Acceptor(listeners, self.wire, self._accept_some, mutex, connections.max, self.counters)
         self._headers = {id(one.endpoint): _header(one.endpoint, frame) for one in listeners}
-        self._open_slots: set[Slot] = set()
+        self._open_slots: dict[Slot, None] = {}  # a set that keeps the order
         self.wire.register(self._wake_fd, select.EPOLLIN)
 
     # -- the reactor's thread ------------------------------------------------------------------------------
@@ -144,10 +147,22 @@ class NativeEngine(EngineBase):
 
     def write(self, slots: Iterable[Slot], counters: Counters) -> None:
         """See `Engine.write`."""
-        messages, sent, sends, freed, failed = self.wire.write(slots if type(slots) is list else list(slots))
+        messages, sent, sends, freed, failed, busy = self.wire.write(slots if type(slots) is list else list(slots))
         counters.messages_out += messages
         counters.bytes_out += sent
         counters.sends += sends
+        for slot in busy:  # the sender is writing to it: it looks into the outbox again
+            self.send_queue.put(slot)
+        if freed or failed:
+            self.landed(freed, failed)
+
+    def landed(self, freed: Iterable[NativeSlot], failed: Iterable[tuple[NativeSlot, int]]) -> None:
+        """Something has been sent, or could not be. Any thread; the send queue calls it.
+
+        Args:
+            freed: slots with which something shall go on, now that their client has read.
+            failed: slots whose socket has failed, with the generation of that time.
+        """
         for slot in freed:
             self._go_on(slot)
         for slot, generation in failed:
@@ -158,9 +173,12 @@ class NativeEngine(EngineBase):
         """See `Engine.open_slots`."""
         return tuple(self._open_slots)
 
-    def _go_on(self, slot: Slot) -> None:
+    def _put(self, slot: Slot) -> None:
+        self.send_queue.put(slot)
+
+    def _go_on(self, slot: NativeSlot) -> None:
         """The client has read: what was put aside because it did not may go on."""
-        for work in slot.take_parked():  # type: ignore[attr-defined]  # a NativeSlot's
+        for work in slot.take_parked():
             self._unpark(work)
         if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
             self.resume_soon(slot)
@@ -169,7 +187,7 @@ class NativeEngine(EngineBase):
 
     # -- opening and reading: the reactor's thread ---------------------------------------------------------
 
-    def _accept_some(self, listener: Any, limit: int) -> Accepted:
+    def _accept_some(self, listener: socket.socket, limit: int) -> Accepted:
         return self.wire.accept(listener.fileno(), limit)
 
     def _take_troubles(self, batch: NativeBatch, budget: int) -> None:
@@ -186,34 +204,39 @@ class NativeEngine(EngineBase):
                     os.eventfd_read(self._wake_fd)
             elif slot.connection is None:  # closed meanwhile by an earlier event of this turn
                 continue
-            elif kind == _WRITABLE:
-                slot.unblock()
-                self.write([slot], self.counters)
-            elif kind == _ENDED:
-                self._peer_closed(slot)
-            elif kind == _FAILED:
-                self.close(slot, reasons.PEER_RESET, os.strerror(first))
-            elif kind == _UNREADY:
-                self._read_none(slot, first, budget)
             elif kind == _FAULT:
                 self._close_bad(slot, self._describe_fault(slot, fault, first, second), head)
+            else:
+                self._take_event(slot, kind, first, budget)
+
+    def _take_event(self, slot: NativeSlot, kind: int, first: int, budget: int) -> None:
+        """See `wire.TroubleKind`."""
+        if kind == _WRITABLE:
+            slot.unblock()
+            self.write([slot], self.counters)
+        elif kind == _ENDED:
+            self._peer_closed(slot)
+        elif kind == _FAILED:
+            self.close(slot, reasons.PEER_RESET, os.strerror(first))
+        elif kind == _UNREADY:
+            self._read_none(slot, first, budget)
 
     def _accept(self, fd: int, batch: NativeBatch) -> None:
         for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
             batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
 
     def _open(self, client: int, peer: str, endpoint: Endpoint, now: float) -> Slot:
-        slot: Any = self.pool.take()
+        slot = cast("NativeSlot", self.pool.take())
         slot.clear()
         slot.begin(client, endpoint, self._headers[id(endpoint)])
         name = f"{self._worker}.{slot.index}.{slot.generation}"
         slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
         slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
         slot.state = State.OPEN
-        self._open_slots.add(slot)
+        self._open_slots[slot] = None
         self.wire.watch(slot)
         self.counters.accepted += 1
-        return slot  # type: ignore[no-any-return]
+        return slot
 
     def _read_none(self, slot: Slot, mask: int, budget: int) -> None:
         """Something to read from a connection that is not to be read."""
@@ -240,12 +263,16 @@ class NativeEngine(EngineBase):
 
     def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
         self.wire.set_state(slot, state, paused)
+        if paused or state is State.DRAINING:
+            self.send_queue.await_landing(slot)
 
     def _cut_off(self, slot: Slot) -> list[Ready]:
-        self._open_slots.discard(slot)
+        self.send_queue.await_landing(slot)  # who still writes to the socket closes it: that shall be soon
+        self._open_slots.pop(slot, None)
         return self.wire.cut_off(slot)
 
     def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
+        self.send_queue.await_landing(slot)  # what has been sent does not wait any more
         return self.wire.end_stream(slot, farewell)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:

@@ -1,15 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from commscaffoldd.core.native.slot cimport NativeSlot
-
-cdef extern from "<semaphore.h>" nogil:
-    ctypedef struct sem_t:
-        pass
-    int sem_init(sem_t*, int, unsigned int)
-    int sem_wait(sem_t*)
-    int sem_post(sem_t*)
-    int sem_destroy(sem_t*)
+from commscaffoldd.core.native.posix cimport sem_t
 
 cdef struct Waiter:  # a thread that waits for work; on its own stack
     sem_t wake
@@ -22,7 +14,8 @@ cdef class ReadyQueue:
     cdef Waiter* _idle  # threads that wait, the last one first: its caches are the warmest
     cdef Py_ssize_t _coming  # woken, and not here yet
     cdef Py_ssize_t _quick  # threads that are here and look again soon
-    cdef int64_t _taken, _taken_at_last_look
+    cdef int64_t _taken, _taken_at_look
+    cdef double _looked  # monotonic seconds, at the last look that saw something taken
 
     cdef int append(self, object work) except -1
     cdef object take(self)
@@ -31,15 +24,6 @@ cdef class ReadyQueue:
     cdef void leave(self) noexcept
     cdef void begin_slow(self) noexcept
     cdef void end_slow(self) noexcept
-
-
-cdef class SendQueue:
-    cdef list _slots
-    cdef Waiter* _sender
-    cdef bint _closed
-
-    cdef int append(self, NativeSlot slot) except -1
-    cdef _wake(self)
 
 
 cdef class Backlog:

@@ -1,4 +1,4 @@
-"""The queues of the native path: work for the business threads, slots for the sender, and the count of what waits.
+"""The queue of work for the business threads, and the count of what waits, on the native path.
 
 All methods are called with the GIL, which makes each of them one step for other threads; only waiting is without it.
 """
@@ -6,6 +6,12 @@ All methods are called with the GIL, which makes each of them one step for other
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
+
+from commscaffoldd.core.native.clock cimport seconds
+from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
+
+
+cdef double PATIENCE = 0.001  # seconds without anything being taken, after which one more thread is woken
 
 
 cdef void wait(Waiter* waiter) noexcept nogil:
@@ -22,7 +28,7 @@ cdef class ReadyQueue:
     - a burst of work wakes one thread; none, if one is running handlers that are known to be quick: it takes the
       rest when it is done with what it has;
     - a thread that begins with a handler that is not known to be quick wakes another one first, if more waits;
-    - `look` is called by the reactor now and then, and wakes one more if nothing has been taken for a while: a
+    - `look` is called by the reactor in each of its turns, and wakes one more if nothing has been taken for a while: a
       handler that used to be quick has become slow.
     """
 
@@ -55,16 +61,21 @@ cdef class ReadyQueue:
         return self._count
 
     def look(self):
-        """Wake one more thread if work waits and none has been taken since the last look. The reactor's thread.
+        """Wake one more thread if work waits and none has been taken for `PATIENCE`. The reactor's thread.
 
         Returns:
             Whether work waits: then this shall be called again soon.
         """
+        cdef double now
         if not self._count:
             return False
-        if self._taken == self._taken_at_last_look and self._coming == 0:
+        now = seconds()
+        if self._taken != self._taken_at_look:
+            self._taken_at_look = self._taken
+            self._looked = now
+        elif now - self._looked >= PATIENCE and self._coming == 0:
+            self._looked = now
             self.wake_one()
-        self._taken_at_last_look = self._taken
         return True
 
     cdef int append(self, object work) except -1:
@@ -125,53 +136,6 @@ cdef class ReadyQueue:
 
     cdef void end_slow(self) noexcept:
         self._quick += 1
-
-
-cdef class SendQueue:
-    """Slots with something in their outbox. Any thread puts, the sender takes. See `sender.SendQueue`."""
-
-    def __cinit__(self):
-        self._slots = []
-
-    def put(self, NativeSlot slot not None):
-        """Have the slot's outbox written."""
-        self.append(slot)
-
-    def close(self):
-        """Let `take` return `None` once all before has been taken."""
-        self._closed = True
-        self._wake()
-
-    def take(self):
-        """Wait for a slot; give it and all others that are there. `None` at the end."""
-        cdef Waiter waiter
-        cdef NativeSlot slot
-        while not self._slots:
-            if self._closed:
-                return None
-            memset(&waiter, 0, sizeof(Waiter))
-            sem_init(&waiter.wake, 0, 0)
-            self._sender = &waiter
-            with nogil:
-                wait(&waiter)
-            sem_destroy(&waiter.wake)
-        slots, self._slots = self._slots, []
-        for slot in slots:
-            slot.dirty = False
-        return slots
-
-    cdef int append(self, NativeSlot slot) except -1:
-        if not slot.dirty:
-            slot.dirty = True
-            self._slots.append(slot)
-            self._wake()
-        return 0
-
-    cdef _wake(self):
-        cdef Waiter* waiter = self._sender
-        if waiter != NULL:
-            self._sender = NULL
-            sem_post(&waiter.wake)
 
 
 cdef class Backlog:

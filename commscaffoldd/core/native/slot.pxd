@@ -50,6 +50,7 @@ cdef class NativeSlot:
     cdef public int64_t messages_out
     # -- the writer's: who has set `writing`, with the GIL, uses the socket for sending until it clears it
     cdef bint writing
+    cdef void* flight  # flight.Flight, if it is the sender's; NULL: the reactor's, or none
     cdef Unsent left
     cdef bint _blocked
     # -- the reactor's; others may read
@@ -71,6 +72,7 @@ cdef class NativeSlot:
 
     cdef bint put(self, int64_t generation, uint64_t message_id, uint64_t sequence, object body) except -1
     cdef void forget_outbox(self)
+    cdef bint is_awaited(self) noexcept
     cpdef list take_parked(self)
 
 

@@ -29,17 +29,15 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
-import time
-
 from commscaffoldd.core import reasons
 from commscaffoldd.core.slot import HARD_LIMIT, State, as_body
 
+from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.frames cimport drop_kept
 
 cdef tuple STATES = (State.FREE, State.OPEN, State.DRAINING, State.LINGERING, State.COOLING)
 cdef int64_t _HARD_LIMIT = HARD_LIMIT
 cdef object _SLOW_READER = reasons.SLOW_READER
-cdef object _monotonic = time.monotonic
 
 
 cdef class NativeSlot:
@@ -171,6 +169,10 @@ cdef class NativeSlot:
         self._parked.append(work)
         return True
 
+    cdef bint is_awaited(self) noexcept:
+        """Whether something waits for replies of this slot being sent."""
+        return self._parked is not None or self._paused or self._state == DRAINING or self.unsent > self.send_buffer
+
     cpdef list take_parked(self):
         """Take what is parked; it may be handled again. Whoever has flushed the slot."""
         cdef list parked = self._parked
@@ -238,7 +240,7 @@ cdef class NativeSlot:
         outbox.count += 1
         self.unsent += PyBytes_GET_SIZE(body) + <int64_t> self.shape.header_size
         if self.unsent > limit and self.over_since == 0.0:
-            self.over_since = _monotonic()
+            self.over_since = seconds()
             self.outlet.watch_slow(self)
         return True
 

@@ -1,7 +1,8 @@
 from libc.stdint cimport int64_t
 
-from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue, SendQueue
+from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
 from commscaffoldd.core.native.request cimport Mode, NativeRequest
+from commscaffoldd.core.native.sending cimport SendQueue
 from commscaffoldd.core.native.slot cimport NativeSlot
 
 cdef enum Outcome:  # as turn.Outcome
@@ -17,6 +18,8 @@ cdef class Turns:
     cdef object _counters
     cdef int64_t _send_buffer
     cdef readonly Py_ssize_t done  # messages that the last turn is done with
+    cdef double ended  # monotonic seconds: when it was over; measured on business threads only
+    cdef SendQueue _send_queue
 
     cdef Outcome take_turn(self, NativeSlot slot) except *
     cdef int handle(self, NativeSlot slot, NativeRequest request) except -1
@@ -25,12 +28,11 @@ cdef class Turns:
     cdef int _call(self, NativeSlot slot, NativeRequest request) except -1
     cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1
     cdef int flush_soon(self, NativeSlot slot) except -1
-    cdef void begin_slow(self) noexcept
+    cdef int begin_slow(self) except -1
     cdef void end_slow(self) noexcept
 
 
 cdef class PoolTurns(Turns):
-    cdef SendQueue _send_queue
     cdef ReadyQueue _ready
 
 
@@ -44,6 +46,7 @@ cdef class Loop:
     cdef object _engine
     cdef PoolTurns _turns
     cdef object _hand_back
+    cdef double _launched
 
     cdef int _run_turn(self, NativeSlot slot) except -1
     cdef int _run_concurrent(self, tuple work) except -1

@@ -8,25 +8,16 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE, PyList_SetSlice
 from cpython.object cimport PyObject
 
+from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.header cimport Header
 from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, POOL, mode_of
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.turn import MESSAGES
 from commscaffoldd.core.turn import Outcome as PythonOutcome
 
-cdef extern from *:
-    """
-    #include <time.h>
-    static double commscaffoldd_seconds(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    }
-    """
-    double seconds "commscaffoldd_seconds"() nogil
-
 cdef Py_ssize_t TURN = MESSAGES
 cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
+cdef double LAUNCH = 0.0002  # seconds in which replies may wait for those of other connections
 cdef int SLOW = 16  # so many quick runs make a slow handler a quick one again
 cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED)
 
@@ -59,7 +50,7 @@ cdef class Turns:
             done += 1
             if type(work) is NativeRequest:
                 request = <NativeRequest> work
-                if request.way.slowness:
+                if request.way.slowness and self._here == POOL:
                     measured += 1
                     began += self._handle_measured(slot, request)
                 else:
@@ -69,12 +60,17 @@ cdef class Turns:
                 self.begin_slow()
                 work.route.function(work)
                 self.end_slow()
-        if self._here == POOL and done > measured and seconds() - began > QUICK * done:
-            self._suspect(pending, done)
+        if self._here == POOL:
+            self.ended = seconds()
+            if done > measured and self.ended - began > QUICK * done:
+                self._suspect(pending, done)
         PyList_SetSlice(pending, 0, done, <object> NULL)
         self.done = done
         # Parking gives the right away: from then on another thread may be at `pending`, so it comes last.
-        if outcome == PARKED and not slot.park(slot, self._send_buffer):
+        if outcome == PARKED:
+            if slot.park(slot, self._send_buffer):
+                self._send_queue.await_landing(slot)
+                return outcome
             outcome = MORE
         if outcome == MORE and not PyList_GET_SIZE(pending):
             outcome = DONE
@@ -91,9 +87,6 @@ cdef class Turns:
     cdef double _handle_measured(self, NativeSlot slot, NativeRequest request) except -1.0:
         """As `_call`, for a handler that is not known to be quick; gives the seconds that it took."""
         cdef double began
-        if self._here == INLINE:
-            self._call(slot, request)
-            return 0.0
         self.begin_slow()
         began = seconds()
         try:
@@ -151,8 +144,8 @@ cdef class Turns:
     cdef int flush_soon(self, NativeSlot slot) except -1:
         raise NotImplementedError
 
-    cdef void begin_slow(self) noexcept:
-        pass
+    cdef int begin_slow(self) except -1:
+        return 0
 
     cdef void end_slow(self) noexcept:
         pass
@@ -174,8 +167,11 @@ cdef class PoolTurns(Turns):
     cdef int flush_soon(self, NativeSlot slot) except -1:
         return self._send_queue.append(slot)
 
-    cdef void begin_slow(self) noexcept:
+    cdef int begin_slow(self) except -1:
+        if self._send_queue._slots:  # replies shall not wait for this
+            self._send_queue.launch()
         self._ready.begin_slow()
+        return 0
 
     cdef void end_slow(self) noexcept:
         self._ready.end_slow()
@@ -185,12 +181,13 @@ cdef class PoolTurns(Turns):
 cdef class InlineTurns(Turns):
     """Turns of inline handlers on the reactor's thread, which writes all replies of a batch at its end."""
 
-    def __cinit__(self, runner, counters, int64_t send_buffer):
+    def __cinit__(self, runner, counters, int64_t send_buffer, SendQueue send_queue not None):
         """See `TurnRunner`."""
         self._here = INLINE
         self._runner = runner
         self._counters = counters
         self._send_buffer = send_buffer
+        self._send_queue = send_queue
         self.written = []
 
     cdef int flush_soon(self, NativeSlot slot) except -1:
@@ -233,6 +230,10 @@ cdef class Loop:
     cdef int _run_turn(self, NativeSlot slot) except -1:
         cdef Outcome outcome = self._turns.take_turn(slot)
         self._backlog.out_count += self._turns.done
+        # Who comes next gets its turn first, if it is quick: one look of the sender is for many.
+        if self._ready._count == 0 or outcome == PARKED or self._turns.ended - self._launched > LAUNCH:
+            self._launched = self._turns.ended
+            self._turns._send_queue.launch()
         if slot._paused:
             self._engine.resume_if_few(slot)
         if outcome == MORE:
@@ -252,8 +253,10 @@ cdef class Loop:
         cdef NativeSlot slot = work[0]
         cdef NativeRequest request = work[1]
         if slot.unsent > self._turns._send_buffer and slot.park(work, self._turns._send_buffer):
+            self._turns._send_queue.await_landing(slot)
             return 0
         self._turns.handle(slot, request)
+        self._turns._send_queue.launch()
         self._backlog.out_count += 1
         slot.running_concurrent -= 1
         if slot._paused:

@@ -133,6 +133,7 @@ cdef class Wire:
         slot.generation += 1
         slot.fd = -1
         slot.writing = False  # who still writes finds the generation changed
+        slot.flight = NULL
         slot._blocked = False
         epoll_ctl(self._epoll, EPOLL_CTL_DEL, fd, &event)
         if not writing:  # else it is the writer's to close: it may be sending to it now
@@ -419,20 +420,20 @@ cdef class Wire:
             found.append((<object> arrival.slot, <object> arrival.connection, frames))
         return found
 
-    # -- writing: the sender's thread and the reactor's ----------------------------------------------------
+    # -- writing: the reactor's thread; the sender's way is in sending.pyx ----------------------------------------------------
 
     def write(self, list slots not None):
         """Encode and send what waits for these slots, as far as their sockets take it.
 
         Returns:
             Messages, bytes and system calls; slots with which something shall go on now that their client has
-            read; slots whose socket has failed, with their generation.
+            read; slots whose socket has failed, with their generation; slots to which somebody else is writing.
         """
         cdef Flight[FLIGHTS] flights
         cdef uint8_t* scratch
         cdef NativeSlot slot
         cdef Totals totals
-        cdef list freed = [], failed = [], again, waiting = slots
+        cdef list freed = [], failed = [], busy = [], again, waiting = slots
         cdef Py_ssize_t done = 0
         cdef int count, index
         memset(&totals, 0, sizeof(totals))
@@ -450,7 +451,9 @@ cdef class Wire:
                 done += 1
                 if begin_flight(slot, &flights[count]):
                     count += 1
-                elif not slot.writing:
+                elif slot.writing:
+                    busy.append(slot)
+                else:
                     self._note_freed(slot, freed)
             if count:
                 with nogil:
@@ -469,7 +472,7 @@ cdef class Wire:
             self._scratches_count += 1
         else:
             free(scratch)
-        return totals.messages, totals.bytes, totals.sends, freed, failed
+        return totals.messages, totals.bytes, totals.sends, freed, failed, busy
 
     cdef int _note_freed(self, NativeSlot slot, list freed) except -1:
         if slot.unsent <= self._send_buffer:
@@ -489,6 +492,7 @@ cdef class Wire:
             free(flight.left.data)
         else:
             slot.writing = False
+            slot.flight = NULL
             slot.left = flight.left
             slot.unsent -= flight.sent
             slot.messages_out += flight.count

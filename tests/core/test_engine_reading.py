@@ -49,7 +49,7 @@ def test_a_client_is_accepted_with_an_id_and_its_address(rig: EngineRig) -> None
     assert slot.connection.peer == f"{host}:{port}"
     with socket_of(slot) as client:
         assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert not client.getblocking()
+        assert not os.get_blocking(client.fileno())
         assert not os.get_inheritable(client.fileno())
     assert rig.engine.gauges()["connections"] == 1
 
@@ -179,12 +179,12 @@ def test_a_connection_between_two_frames_may_be_silent() -> None:
 def test_a_stream_that_always_ends_in_the_midst_of_a_frame_is_not_late(rig: EngineRig) -> None:
     peer, slot = rig.open()
     peer.sock.sendall(HELLO[:18])
-    rig.until(lambda: slot in rig.engine._deadlines._frames)
-    rig.engine._deadlines._frames[slot] = 0.0  # long ago
+    rig.until(lambda: slot in rig.engine._deadlines.frames)
+    rig.engine._deadlines.frames[slot] = 0.0  # long ago
     rig.engine._deadlines._next_look = float("inf")
     peer.sock.sendall(HELLO[18:] + HELLO[:18])
     rig.until(lambda: rig.frames)
-    assert rig.engine._deadlines._frames[slot] > 0.0
+    assert rig.engine._deadlines.frames[slot] > 0.0
 
 
 def test_time_in_which_a_connection_was_paused_is_not_held_against_its_frame() -> None:
@@ -192,7 +192,7 @@ def test_time_in_which_a_connection_was_paused_is_not_held_against_its_frame() -
     with engine_rig(frame=FrameSettings(timeout=0.15), per_connection=1) as rig:
         peer, slot = rig.open()
         peer.sock.sendall(HELLO[:18])
-        rig.until(lambda: slot in rig.engine._deadlines._frames)
+        rig.until(lambda: slot in rig.engine._deadlines.frames)
         work = Request(slot.connection, 1, 0, b"", Route(1, lambda _: None, "", "", "pool"))  # type: ignore[arg-type]
         slot.pending.extend([work] * 2)
         peer.sock.sendall(HELLO[18:])

@@ -1,0 +1,33 @@
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.dispatch import Unrouted
+from commscaffoldd.core.engine import Batch, Engine
+from commscaffoldd.core.handling import HandlerRunner
+from commscaffoldd.core.native.queues import Backlog, ReadyQueue
+from commscaffoldd.core.native.sending import SendQueue
+from commscaffoldd.core.native.wire import Wire
+from commscaffoldd.core.request import Work
+from commscaffoldd.core.route import RouteTable
+from commscaffoldd.core.slot import Slot
+
+# Slots are of the native kind here: see slot.pyi.
+
+class Ways:
+    def __init__(self, routes: RouteTable) -> None: ...
+
+class Dispatcher:
+    counters: Counters
+    def __init__(
+        self,
+        engine: Engine,
+        wire: Wire,
+        send_queue: SendQueue,
+        ready: ReadyQueue,
+        backlog: Backlog,
+        routes: RouteTable,
+        runner: HandlerRunner,
+        unrouted: Unrouted,
+    ) -> None: ...
+    def hand_back(self, slot: Slot) -> None: ...
+    def longest_wait(self, longest: float) -> float: ...
+    def dispatch(self, batch: Batch) -> None: ...
+    def submit(self, slot: Slot, work: list[Work]) -> None: ...

@@ -1,0 +1,155 @@
+"""Flights: what becomes of replies on their way out, whoever does what meanwhile."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
+from commscaffoldd.core.slot import State
+from tests.core.engine_rig import EngineRig, engine_rig
+from tests.core.reactor_rig import reactor_rig, route
+from tests.core.waiting import wait_until
+
+QUICK_RUNS = 20  # after so many a handler is known to be quick
+
+
+@pytest.fixture(autouse=True)
+def _native(monkeypatch: pytest.MonkeyPatch) -> None:
+    if missing := why_no_native_engine():
+        pytest.skip(missing)
+    monkeypatch.setenv(VARIABLE, "native")
+
+
+@pytest.fixture
+def rig() -> Iterator[EngineRig]:
+    with engine_rig(send_buffer=10_000) as made:
+        yield made
+
+
+def launch(rig: EngineRig, slot: Any, body: bytes) -> None:
+    """Queue a reply and have it launched; the sender's thread is the test itself, later, in `fly`."""
+    assert slot.queue(slot.generation, (1, 0, body))
+    send_queue(rig).put(slot)
+
+
+def send_queue(rig: EngineRig) -> Any:
+    return rig.engine.send_queue  # type: ignore[union-attr]
+
+
+def fly(rig: EngineRig) -> None:
+    """Be the sender, until all is sent."""
+    send_queue(rig).close()
+    send_queue(rig).run()
+
+
+def is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def test_replies_that_come_while_others_fly_leave_after_them(rig: EngineRig) -> None:
+    peer, slot = rig.open()
+    for body in (b"1", b"2", b"3"):
+        launch(rig, slot, body)
+    fly(rig)
+    wait_until(lambda: peer.pump() or len(peer.frames) == 3)
+    assert peer.bodies() == [b"1", b"2", b"3"]
+    assert slot.unsent == 0
+
+
+def test_what_the_reactor_writes_does_not_overtake_what_flies(rig: EngineRig) -> None:
+    peer, slot = rig.open()
+    launch(rig, slot, b"first")
+    rig.reply(slot, b"second")
+    fly(rig)
+    wait_until(lambda: peer.pump() or len(peer.frames) == 2)
+    assert peer.bodies() == [b"first", b"second"]
+
+
+def test_a_connection_that_is_closed_while_its_replies_fly_keeps_its_descriptor_until_they_land(
+    rig: EngineRig,
+) -> None:
+    peer, slot = rig.open()
+    fd = slot.fd  # type: ignore[attr-defined]
+    launch(rig, slot, b"last words")
+    rig.engine.close(slot, "test")
+    assert is_open(fd), "another client could have got it, and the words"
+    assert not slot.queue(slot.generation - 1, (1, 0, b"late"))
+    fly(rig)
+    assert not is_open(fd)
+    wait_until(lambda: peer.gone)
+    assert peer.bodies() == [b"last words"]
+    assert slot.unsent == 0
+
+
+def test_the_next_client_of_a_slot_gets_nothing_of_what_flew_for_the_last(rig: EngineRig) -> None:
+    old, slot = rig.open()
+    launch(rig, slot, b"for the old one")
+    rig.engine.close(slot, "test")
+    slot.state = State.FREE
+    rig.engine.pool._free.appendleft(slot)  # before its time
+    new, again = rig.open()
+    assert again is slot
+    launch(rig, slot, b"for the new one")
+    fly(rig)
+    wait_until(lambda: old.gone)
+    wait_until(lambda: new.pump() or new.frames)
+    assert (old.bodies(), new.bodies()) == ([b"for the old one"], [b"for the new one"])
+
+
+def test_a_client_that_does_not_read_gets_all_of_it_in_the_end(rig: EngineRig) -> None:
+    peer, slot = rig.open()
+    sender = threading.Thread(target=send_queue(rig).run)
+    sender.start()
+    sent = 0
+    while not slot.blocked:
+        if slot.unsent <= 10_000:  # as turns do: what is above waits
+            launch(rig, slot, b"%8d" % sent + bytes(5000))
+            sent += 1
+    wait_until(lambda: peer.pump() or len(peer.frames) == sent, rig.poll)
+    assert [int(body[:8]) for body in peer.bodies()] == list(range(sent))
+    send_queue(rig).close()
+    sender.join(20)
+    assert slot.unsent == 0
+
+
+def test_what_was_sent_is_counted_when_the_reactor_settles(rig: EngineRig) -> None:
+    _, slot = rig.open()
+    launch(rig, slot, b"hello")
+    fly(rig)
+    counters = Counters()
+    send_queue(rig).settle(counters)
+    assert (counters.messages_out, counters.sends, counters.bytes_out) == (1, 1, 21)
+    assert slot.messages_out == 1
+
+
+def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
+    gate = threading.Event()
+
+    def handle(request: Any) -> bytes:
+        if request.body == b"block":
+            assert gate.wait(20)
+        return bytes(request.body)
+
+    with reactor_rig(route(1, handle)) as rig:
+        first, second = rig.connect(), rig.connect()
+        for number in range(QUICK_RUNS):
+            first.sock.sendall(first.encode(1, b"quick", number))
+            rig.until(lambda number=number: first.pump() or len(first.frames) > number)
+        first.sock.sendall(first.encode(1, b"before it", 100) + first.encode(1, b"block", 101))
+        second.sock.sendall(second.encode(1, b"beside it", 1))
+        try:
+            rig.until(lambda: first.pump() or len(first.frames) == QUICK_RUNS + 1)
+            rig.until(lambda: second.pump() or second.frames)
+        finally:
+            gate.set()
+        rig.until(lambda: first.pump() or len(first.frames) == QUICK_RUNS + 2)
