@@ -213,17 +213,17 @@ def test_out_of_descriptors_it_logs_once_does_not_spin_and_recovers(daemon: Daem
 
 def test_a_control_client_that_says_nothing_or_nonsense_disturbs_nobody(daemon: Daemon) -> None:
     daemon.start()
-    silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
-    for one in silent:
-        one.connect(str(daemon.control_socket))
-    silent[0].sendall(b"not json\n")
-    silent[1].sendall(b'{"command": "nonsense"}\n')
-    silent[2].sendall(b'{"no": "command"}\n')
-    with contextlib.suppress(BrokenPipeError):  # it has heard enough of it
-        silent[3].sendall(b"x" * 100_000)
-    assert daemon.command("status").code == 0
-    silent[1].settimeout(10)
-    assert b"there is no command" in silent[1].recv(4096)
-    for one in silent:
-        one.close()
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(20)]
+        for one in silent:
+            one.connect(str(daemon.control_socket))
+        # The last ones: of so many clients the first ones are sent away.
+        silent[-1].sendall(b"not json\n")
+        silent[-2].sendall(b'{"command": "nonsense"}\n')
+        silent[-3].sendall(b'{"no": "command"}\n')
+        with contextlib.suppress(BrokenPipeError):  # it has heard enough of it
+            silent[-4].sendall(b"x" * 100_000)
+        assert daemon.command("status").code == 0
+        silent[-2].settimeout(10)
+        assert b"there is no command" in silent[-2].recv(4096)
     assert daemon.command("status").code == 0
