@@ -7,7 +7,8 @@
 
 PYTHON ?= python3
 CONFIG ?= etc/commscaffoldd.toml
-JOBS ?= auto
+# More than there are processors: most tests wait most of the time.
+JOBS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
 VENV := .venv
