@@ -10,7 +10,8 @@
 
 PYTHON ?= python3
 CONFIG ?= etc/commscaffoldd.toml
-JOBS ?= auto
+# More than there are processors: most tests wait most of the time.
+JOBS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 # make fuzz: how many inputs, and more options of fuzz/run.py, such as an input to be seen again
 FUZZ_EXECUTIONS ?= 1000000

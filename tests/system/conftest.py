@@ -27,9 +27,8 @@ def daemon(ports: Ports) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="module")
-def new_shared_daemon(ports: Ports, each_engine: str) -> Iterator[NewDaemon]:
-    """Makes daemons that live as long as a module's tests do on one engine."""
-    assert each_engine
+def new_shared_daemon(ports: Ports) -> Iterator[NewDaemon]:
+    """Makes daemons that live as long as a module's tests."""
     made: list[Daemon] = []
 
     def make() -> Daemon:

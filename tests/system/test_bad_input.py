@@ -70,14 +70,16 @@ def make(new_shared_daemon: NewDaemon, **frame_settings: object) -> Daemon:
 
 
 @pytest.fixture(scope="module")
-def shared(new_shared_daemon: NewDaemon) -> Daemon:
+def shared(new_shared_daemon: NewDaemon, each_engine: str) -> Daemon:
     """It closes for a wrong checksum and drops unknown IDs: the defaults."""
+    assert each_engine
     return make(new_shared_daemon)
 
 
 @pytest.fixture(scope="module")
-def lenient(new_shared_daemon: NewDaemon) -> Daemon:
+def lenient(new_shared_daemon: NewDaemon, each_engine: str) -> Daemon:
     """The other way round."""
+    assert each_engine
     return make(new_shared_daemon, on_bad_checksum="drop", on_unknown_id="close")
 
 

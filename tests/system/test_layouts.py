@@ -50,7 +50,8 @@ def layout(name: str) -> Layout:
 
 
 @pytest.fixture(scope="module")
-def daemon(new_shared_daemon: NewDaemon) -> Daemon:
+def daemon(new_shared_daemon: NewDaemon, each_engine: str) -> Daemon:
+    assert each_engine
     made = new_shared_daemon()
     addresses = [made.free_address() for _ in NAMES]
     tcp = [{"address": address, "layout": name} for address, name in zip(addresses, NAMES, strict=True)]

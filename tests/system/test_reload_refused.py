@@ -12,8 +12,6 @@ from commscaffoldd.client.blocking import Client
 from tests.system.conftest import NewDaemon
 from tests.system.daemon import Config, Daemon, Done
 
-pytestmark = pytest.mark.usefixtures("each_engine")
-
 
 @dataclasses.dataclass
 class Running:

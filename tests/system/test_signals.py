@@ -16,7 +16,9 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 SLOW_TO_LOAD = """
     import time
+    from pathlib import Path
     from commscaffoldd import handler
+    Path(__file__).with_name("loading").touch()
     time.sleep(0.5)
 
     @handler(7)
@@ -48,7 +50,7 @@ def test_sighup_is_ignored_by_all(daemon: Daemon, how: str) -> None:
 def test_sighup_is_ignored_while_it_starts(daemon: Daemon) -> None:
     daemon.plugin("slow", SLOW_TO_LOAD)
     starting = daemon.begin("start")
-    wait_until(lambda: len(daemon.pids()) >= 3, what="command, master and worker")
+    wait_until((daemon.plugins / "loading").exists, what="the worker")
     processes.kill(daemon.pids() - {starting.pid}, signal.SIGHUP)
     out, err = starting.communicate()
     assert starting.returncode == 0, (out, err)

@@ -158,10 +158,17 @@ def test_a_log_that_cannot_be_opened(daemon: Daemon) -> None:
 
 
 def test_ctrl_c_at_a_start_that_hangs_leaves_nothing(daemon: Daemon) -> None:
-    daemon.plugin("mine", "import time\ntime.sleep(600)")
+    daemon.plugin(
+        "mine",
+        """
+        import time
+        from pathlib import Path
+        Path(__file__).with_name("loading").touch()
+        time.sleep(600)
+        """,
+    )
     starting = daemon.begin("start")
-    wait_until(daemon.pidfile.exists, what="the pidfile")
-    wait_until(lambda: len(daemon.pids()) >= 3, what="command, master and worker")
+    wait_until((daemon.plugins / "loading").exists, what="the worker")
     starting.send_signal(2)
     _, err = starting.communicate(timeout=30)
     assert starting.returncode == 130

@@ -13,6 +13,7 @@ from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
 from commscaffoldd.core.slot import State
 from tests.core.engine_rig import EngineRig, engine_rig
+from tests.core.peers import Peer
 from tests.core.reactor_rig import reactor_rig, route
 from tests.core.waiting import wait_until
 
@@ -48,6 +49,11 @@ def fly(rig: EngineRig) -> None:
     send_queue(rig).run()
 
 
+def received(peer: Peer, frames: int) -> bool:
+    peer.pump()
+    return len(peer.frames) >= frames
+
+
 def is_open(fd: int) -> bool:
     try:
         os.fstat(fd)
@@ -61,7 +67,7 @@ def test_replies_that_come_while_others_fly_leave_after_them(rig: EngineRig) -> 
     for body in (b"1", b"2", b"3"):
         launch(rig, slot, body)
     fly(rig)
-    wait_until(lambda: peer.pump() or len(peer.frames) == 3)
+    wait_until(lambda: received(peer, 3))
     assert peer.bodies() == [b"1", b"2", b"3"]
     assert slot.unsent == 0
 
@@ -71,7 +77,7 @@ def test_what_the_reactor_writes_does_not_overtake_what_flies(rig: EngineRig) ->
     launch(rig, slot, b"first")
     rig.reply(slot, b"second")
     fly(rig)
-    wait_until(lambda: peer.pump() or len(peer.frames) == 2)
+    wait_until(lambda: received(peer, 2))
     assert peer.bodies() == [b"first", b"second"]
 
 
@@ -102,7 +108,7 @@ def test_the_next_client_of_a_slot_gets_nothing_of_what_flew_for_the_last(rig: E
     launch(rig, slot, b"for the new one")
     fly(rig)
     wait_until(lambda: old.gone)
-    wait_until(lambda: new.pump() or new.frames)
+    wait_until(lambda: received(new, 1))
     assert (old.bodies(), new.bodies()) == ([b"for the old one"], [b"for the new one"])
 
 
@@ -115,7 +121,7 @@ def test_a_client_that_does_not_read_gets_all_of_it_in_the_end(rig: EngineRig) -
         if slot.unsent <= 10_000:  # as turns do: what is above waits
             launch(rig, slot, b"%8d" % sent + bytes(5000))
             sent += 1
-    wait_until(lambda: peer.pump() or len(peer.frames) == sent, rig.poll)
+    wait_until(lambda: received(peer, sent), rig.poll)
     assert [int(body[:8]) for body in peer.bodies()] == list(range(sent))
     send_queue(rig).close()
     sender.join(20)
@@ -144,12 +150,12 @@ def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
         first, second = rig.connect(), rig.connect()
         for number in range(QUICK_RUNS):
             first.sock.sendall(first.encode(1, b"quick", number))
-            rig.until(lambda number=number: first.pump() or len(first.frames) > number)
+            rig.until(lambda number=number: received(first, number + 1))
         first.sock.sendall(first.encode(1, b"before it", 100) + first.encode(1, b"block", 101))
         second.sock.sendall(second.encode(1, b"beside it", 1))
         try:
-            rig.until(lambda: first.pump() or len(first.frames) == QUICK_RUNS + 1)
-            rig.until(lambda: second.pump() or second.frames)
+            rig.until(lambda: received(first, QUICK_RUNS + 1))
+            rig.until(lambda: received(second, 1))
         finally:
             gate.set()
-        rig.until(lambda: first.pump() or len(first.frames) == QUICK_RUNS + 2)
+        rig.until(lambda: received(first, QUICK_RUNS + 2))
