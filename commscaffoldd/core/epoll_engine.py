@@ -243,9 +243,9 @@ class EpollEngine(EngineBase):
             if slot.unsent > self.send_buffer:
                 return
             slot.over_since = 0.0
-            parked = slot.parked
-            if parked:
-                slot.parked = []
+            parked: Sequence[Ready] = ()
+            if slot.parked:  # taken away, under the lock: another thread may park something as soon as it is free
+                parked, slot.parked = slot.parked, []
         for work in parked:
             self._unpark(work)
         if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Iterator
@@ -150,7 +151,7 @@ def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
         first, second = rig.connect(), rig.connect()
         for number in range(QUICK_RUNS):
             first.sock.sendall(first.encode(1, b"quick", number))
-            rig.until(lambda number=number: received(first, number + 1))
+            rig.until(functools.partial(received, first, number + 1))
         first.sock.sendall(first.encode(1, b"before it", 100) + first.encode(1, b"block", 101))
         second.sock.sendall(second.encode(1, b"beside it", 1))
         try:
