@@ -149,7 +149,9 @@ def make_coverage(folder: Path) -> Path:
 
 def _copy_package(folder: Path) -> None:
     package = ROOT / "commscaffoldd"
-    for source in package.rglob("*.py"):
+    for source in package.rglob("*"):
+        if source.suffix not in {".py", ".pyi", ".pyx", ".pxd"}:  # all but what is built
+            continue
         target = folder / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

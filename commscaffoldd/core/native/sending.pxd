@@ -26,6 +26,7 @@ cdef class SendQueue:
     cdef int append(self, NativeSlot slot) except -1
     cdef int launch(self) except -1
     cdef int land(self) except -1
+    cdef bint _await_flight(self, Flight* flight) noexcept
     cdef void _send_off(self, Flight* first, Flight* last) noexcept
     cdef Flight* _make_flight(self) except NULL
     cdef bint _fly(self) noexcept nogil

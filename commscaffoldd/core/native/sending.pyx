@@ -77,10 +77,8 @@ cdef class SendQueue:
     def await_landing(self, NativeSlot slot not None):
         """Something waits for this slot: land what has flown, and have the sender land what is in the air."""
         self.land()
-        if slot.flight != NULL:
-            pthread_mutex_lock(&self._gate)
-            (<Flight*> slot.flight).awaited = True
-            pthread_mutex_unlock(&self._gate)
+        if slot.flight != NULL and not self._await_flight(<Flight*> slot.flight):
+            self.land()
 
     def close(self):
         """Let `run` return once all before has been sent."""
@@ -104,6 +102,7 @@ cdef class SendQueue:
         cdef Flight* first = NULL
         cdef Flight* last = NULL
         cdef list slots, freed = None
+        cdef bint flown = False
         self.land()
         if not self._slots:
             return 0
@@ -125,10 +124,8 @@ cdef class SendQueue:
             elif slot.writing:  # by an earlier flight: the next launch, after its landing, takes this one
                 slot.dirty = True
                 self._slots.append(slot)
-                if slot.flight != NULL:
-                    pthread_mutex_lock(&self._gate)
-                    (<Flight*> slot.flight).awaited = True
-                    pthread_mutex_unlock(&self._gate)
+                if slot.flight != NULL and not self._await_flight(<Flight*> slot.flight):
+                    flown = True
             else:
                 if freed is None:
                     freed = []
@@ -140,7 +137,21 @@ cdef class SendQueue:
             self._send_off(first, last)
         if freed:
             self._engine.landed(freed, ())
+        if flown:  # since the landing above: what waits for it can be launched now
+            self.launch()
         return 0
+
+    cdef bint _await_flight(self, Flight* flight) noexcept:
+        """Have the sender land this flight; false if some have flown, and it may be one of them: land those yourself.
+
+        The sender asks no more whether a flight is awaited once it has flown.
+        """
+        cdef bint flown
+        pthread_mutex_lock(&self._gate)
+        flight.awaited = True
+        flown = self._flown != NULL
+        pthread_mutex_unlock(&self._gate)
+        return not flown
 
     cdef void _send_off(self, Flight* first, Flight* last) noexcept:
         cdef bint wake
