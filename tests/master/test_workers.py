@@ -74,6 +74,7 @@ class Rig:
         self.questions = Questions(loop)
         self.rows = Rows(Statistics(8))
         self.observed = Observed()
+        self.supervisor: Supervisor | None = None
         daemon = Daemon(workers=2, run_dir=str(folder), start_timeout=20.0, stop_timeout=20.0)
         config = Config(path=folder / "c.toml", daemon=daemon)
         self.generation = Generation(1, config, open_log(None, "info", "text"), ListenerSet(()))
@@ -121,6 +122,8 @@ class Rig:
 def rig(loop: Any, folder: Path) -> Iterator[Rig]:
     made = Rig(loop, folder)
     yield made
+    if made.supervisor is not None:
+        made.supervisor.hold()  # else it replaces those that end now
     for worker in made.fleet.living:
         made.fleet.quit(worker)
     made.until(lambda: not made.fleet.living)
@@ -227,6 +230,7 @@ def supervised(rig: Rig) -> Supervisor:
     Batch(rig.fleet, rig.generation, (1, 2), lambda _text: None, results.append).start()
     rig.until(lambda: results)
     supervisor.adopt(rig.generation, results[0].workers)
+    rig.supervisor = supervisor
     return supervisor
 
 

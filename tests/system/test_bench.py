@@ -115,7 +115,7 @@ def test_a_reload_under_load_loses_no_connection(new_shared_daemon: NewDaemon) -
     reloading = new_shared_daemon()
     reloading.configure(flood={"enabled": False})
     reloading.start()
-    bench = reloading.begin("bench", reloading.address(), "--connections", "5", "--duration", "4", "--json")
+    bench = reloading.begin("bench", reloading.address(), "--connections", "5", "--duration", "8", "--json")
     wait_until(lambda: reloading.count("messages_in") > 100)
     reloading.reload()
     out, err = bench.communicate(timeout=30)
