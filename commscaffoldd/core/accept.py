@@ -123,7 +123,11 @@ def accept_some(listener: socket.socket, limit: int) -> Accepted:
 
 
 class Acceptor:
-    """Watches the listeners when this worker may accept, and accepts. The reactor's thread only."""
+    """Watches the listeners when this worker may accept, and accepts. The reactor's thread only.
+
+    Attributes:
+        watched: the descriptors of the listeners that are watched now.
+    """
 
     def __init__(
         self,
@@ -150,7 +154,7 @@ class Acceptor:
         self._near = maximum / NEAR_LIMIT
         self._counters = counters
         self._by_fd = {listener.socket.fileno(): listener for listener in listeners}
-        self._watched: set[int] = set()
+        self.watched: set[int] = set()
         self._resume_at = 0.0  # monotonic: backing off until then
         self._exhausted = False
         self._ask_mutex_at = 0.0
@@ -160,7 +164,7 @@ class Acceptor:
     @property
     def accepting(self) -> bool:
         """Whether any listener is watched now."""
-        return bool(self._watched)
+        return bool(self.watched)
 
     def prepare(self, room: int, now: float) -> float:
         """Before a wait: watch the listeners that this worker may accept from now.
@@ -237,12 +241,12 @@ class Acceptor:
 
     def _watch(self, wanted: set[int]) -> None:
         # An EPOLLEXCLUSIVE entry cannot be modified, so entries are added and removed.
-        for fd in self._watched - wanted:
+        for fd in self.watched - wanted:
             self._epoll.unregister(fd)
-        for fd in wanted - self._watched:
+        for fd in wanted - self.watched:
             exclusive = self._by_fd[fd].mode == "exclusive"
             self._epoll.register(fd, select.EPOLLIN | (select.EPOLLEXCLUSIVE if exclusive else 0))
-        self._watched = wanted
+        self.watched = wanted
         self._simple = self._mutex is None and len(wanted) == len(self._by_fd)
 
     def _back_off(self, error: OSError, now: float) -> None:

@@ -89,8 +89,10 @@ class EpollEngine(EngineBase):
         pausing = self._full = budget <= 0
         # Accepting first: a descriptor that is closed below cannot be one that was accepted in this turn.
         if self._acceptor.accepting:
+            watched = self._acceptor.watched
             for fd, _ in events:
-                self._accept(fd, batch)
+                if fd in watched:
+                    self._accept(fd, batch)
             self._acceptor.settle()
         for fd, mask in events:
             slot = self._by_fd.get(fd)

@@ -102,11 +102,8 @@ class FrameReader:
     def _cut(self, data: bytes) -> tuple[list[Frame], FrameError | None]:
         # Everything in this loop is paid for each message: names are local, and the layout's fields are
         # taken by position instead of through a method.
-        layout = self._layout
-        header_size, body_offset, max_body = layout.header_size, layout.body_offset, self._max_body
-        unpack_from, length_at, magics = layout.unpack_from, layout.length_at, layout.magics
-        id_at, sequence_at, crc_at = layout.id_at, layout.sequence_at, layout.crc_at
-        default_id = self._default_id
+        header_size, body_offset, unpack_from, length_at, magics, id_at, sequence_at, crc_at = self._layout.cutting
+        max_body, default_id = self._max_body, self._default_id
         frames: list[Frame] = []
         start, end = 0, len(data)
         needed = header_size

@@ -66,6 +66,7 @@ class Layout:
         error_id, go_away_id: the daemon's own message IDs at the top of the range; `None` without an ID.
         unpack_from: reads a header: `unpack_from(buffer, offset)` gives the fields' values as a tuple.
         length_at, id_at, sequence_at, crc_at: where in that tuple; -1 if the header has no such field.
+        cutting: all that cutting needs, in the order of `FrameReader`'s names: taken apart once for each read.
         magics: pairs of where in that tuple and what must stand there.
     """
 
@@ -78,6 +79,16 @@ class Layout:
         self.fields = tuple(fields)
         self._read_shape(fields)
         self._prepare_codec(fields)
+        self.cutting = (
+            self.header_size,
+            self.body_offset,
+            self.unpack_from,
+            self.length_at,
+            self.magics,
+            self.id_at,
+            self.sequence_at,
+            self.crc_at,
+        )
         if self.max_body < 1:
             raise LayoutError(
                 f"layout {name!r}: with length_adjustment {spec.length_adjustment} no body fits: "

@@ -22,6 +22,7 @@ from commscaffoldd.core.slot import Slot
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.worker.launch import Launch, ListenSocket
 from commscaffoldd.worker.plugins import make_endpoint
+from commscaffoldd.worker.timers import sharpen_timers
 
 SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
 
@@ -65,6 +66,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the threads. What arrives from then on is handled once `reactor.run` turns."""
+        sharpen_timers()
         sys.setswitchinterval(self._switch_interval)
         self.core.start()
         self._recycler.start()
