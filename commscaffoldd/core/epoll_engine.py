@@ -86,7 +86,7 @@ class EpollEngine(EngineBase):
         batch = Batch(now=now, closed=self._closed)
         if events:
             self.counters.polls += 1
-        pausing = self._full = budget <= 0
+        self._full = budget <= 0
         # Accepting first: a descriptor that is closed below cannot be one that was accepted in this turn.
         if self._acceptor.accepting:
             watched = self._acceptor.watched
@@ -94,6 +94,15 @@ class EpollEngine(EngineBase):
                 if fd in watched:
                     self._accept(fd, batch)
             self._acceptor.settle()
+        self._look(events, budget, batch)
+        self._take_requests()
+        self._enforce_deadlines(now)
+        self._closed = []
+        return batch
+
+    def _look(self, events: list[tuple[int, int]], budget: int, batch: Batch) -> None:
+        """Send where sockets have become writable; read where there is something, until the budget is used up."""
+        pausing = self._full
         for fd, mask in events:
             slot = self._by_fd.get(fd)
             if slot is None:  # a listener; or closed meanwhile by an earlier event of this turn
@@ -106,10 +115,6 @@ class EpollEngine(EngineBase):
             # A budget used up in this turn pauses nobody: who is not read now is reported again by the next wait.
             if mask & _READABLE and (budget > 0 or pausing):
                 budget -= self._read(slot, mask, budget, batch)
-        self._take_requests()
-        self._enforce_deadlines(now)
-        self._closed = []
-        return batch
 
     def stop_accepting(self) -> None:
         """See `Engine.stop_accepting`."""

@@ -48,7 +48,7 @@ cdef class NativeSlot:
     cdef Outbox outbox
     cdef public bint dirty  # in the send queue
     cdef public int64_t messages_out
-    # -- the writer's: who has set `writing`, with the GIL, uses the socket for sending until it clears it
+    # -- the writer's, from `writing` being set, with the GIL, to the flight's landing
     cdef bint writing
     cdef void* flight  # flight.Flight, if it is the sender's; NULL: the reactor's, or none
     cdef Unsent left

@@ -6,11 +6,11 @@ Ownership, and which thread may do what:
   `put` (generation, outbox, unsent), `submit`, `disown_if_done`, `park`, `cut_off`. References are dropped
   last, because dropping one may run somebody's code, and that may let another thread in.
 - **Without the GIL** two things happen. The reactor waits, receives and cuts (`wire.Wire.wait`): it uses `fd`, `kept`,
-  `shape`, and reads `unsent` and the number of waiting messages, which may be old by a moment. A writer (the
-  sender's thread or the reactor's) encodes and sends (`wire.Wire.write`): it has taken what it sends, and a copy of
-  the descriptor, out of the slot before, with the GIL, and has set `writing`.
-- **`writing`** makes writers exclude each other: who finds it set goes away, and who has set it looks into the outbox
-  again before it clears it. So replies leave in the order in which they were put.
+  `shape`, and reads `unsent` and the number of waiting messages, which may be old by a moment. A writer (the sender's
+  thread, see `sending.pyx`, or the reactor's, in `wire.Wire.write`) encodes and sends a flight: what it sends, and a
+  copy of the descriptor, have been taken out of the slot before, with the GIL, and `writing` has been set.
+- **`writing`** makes writers exclude each other: no second flight of a slot begins before the first has landed, and
+  who lands it sees to what has been put into the outbox meanwhile. So replies leave in the order in which they were put.
 - **Closing while somebody writes.** `cut_off` raises the generation and forgets the descriptor, but leaves it open: the
   kernel cannot give it to another client while the writer still sends to it. The writer finds another
   generation when it comes back, and closes the descriptor itself. What it has sent until then has gone to the old
