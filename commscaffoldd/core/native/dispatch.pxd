@@ -2,7 +2,6 @@ from libc.stdint cimport uint64_t
 
 from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
 from commscaffoldd.core.native.request cimport Way
-from commscaffoldd.core.native.sending cimport SendQueue
 from commscaffoldd.core.native.slot cimport NativeSlot
 from commscaffoldd.core.native.turn cimport InlineTurns
 from commscaffoldd.core.native.wire cimport Arrival, Wire
@@ -23,7 +22,6 @@ cdef class Ways:
 cdef class Dispatcher:
     cdef object _engine
     cdef Wire _wire
-    cdef SendQueue _send_queue
     cdef ReadyQueue _ready
     cdef Backlog _backlog
     cdef Ways _ways

@@ -58,24 +58,22 @@ cdef class Dispatcher:
         self,
         engine,
         Wire wire not None,
-        SendQueue send_queue not None,
         ReadyQueue ready not None,
         Backlog backlog not None,
         routes,
         runner,
         unrouted,
     ):
-        """See `dispatch.Dispatcher`; `wire` and `send_queue` are the engine's."""
+        """See `dispatch.Dispatcher`; `wire` is the engine's."""
         self._engine = engine
         self._wire = wire
-        self._send_queue = send_queue
         self._ready = ready
         self._backlog = backlog
         self._ways = Ways(routes)
         self._unrouted = unrouted
         self._handed_back = deque()
         self.counters = unrouted.counters
-        self._inline = InlineTurns(runner, self.counters, engine.send_buffer, send_queue)
+        self._inline = InlineTurns(runner, self.counters, engine.send_buffer)
         if unrouted.flood is not None:
             self._flood_rate = unrouted.flood.rate
             self._flood_burst = unrouted.flood.burst
@@ -89,8 +87,7 @@ cdef class Dispatcher:
         """See `dispatch.Dispatcher.longest_wait`."""
         if self._handed_back:
             return 0.0
-        # While a business thread is at work its replies may wait to be launched: see sending.pyx.
-        return min(longest, LOOK) if self._ready.look() or self._ready._quick else longest
+        return min(longest, LOOK) if self._ready.look() else longest
 
     def dispatch(self, batch):
         """See `dispatch.Dispatcher.dispatch`. The batch's messages are taken from the wire."""
@@ -111,7 +108,6 @@ cdef class Dispatcher:
             for slot in written:
                 slot.written = False
             self._engine.write(written, self.counters)
-        self._send_queue.settle(self.counters)
 
     def submit(self, NativeSlot slot not None, list work not None):
         """See `dispatch.Dispatcher.submit`."""

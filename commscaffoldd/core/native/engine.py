@@ -263,16 +263,12 @@ class NativeEngine(EngineBase):
 
     def _watch(self, slot: Slot, state: State, *, paused: bool) -> None:
         self.wire.set_state(slot, state, paused)
-        if paused or state is State.DRAINING:
-            self.send_queue.await_landing(slot)
 
     def _cut_off(self, slot: Slot) -> list[Ready]:
-        self.send_queue.await_landing(slot)  # who still writes to the socket closes it: that shall be soon
         self._open_slots.pop(slot, None)
         return self.wire.cut_off(slot)
 
     def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
-        self.send_queue.await_landing(slot)  # what has been sent does not wait any more
         return self.wire.end_stream(slot, farewell)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:

@@ -20,8 +20,6 @@ cdef struct Flight:  # one connection's batch on its way out; belongs to its wri
     size_t sends
     int error
     bint full  # the socket takes no more
-    bint awaited  # something waits for its landing; guarded by the send queue's gate
-    Flight* next  # in the send queue's lists
 
 
 cdef bint begin_flight(NativeSlot slot, Flight* flight) noexcept

@@ -8,7 +8,6 @@ from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.native.dispatch import Dispatcher
 from commscaffoldd.core.native.engine import NativeEngine
 from commscaffoldd.core.native.queues import Backlog, ReadyQueue
-from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.turn import Loop, PoolTurns
 from commscaffoldd.core.path import Path, PathSettings
 
@@ -29,7 +28,7 @@ def make_native_path(settings: PathSettings) -> Path:
     backlog = Backlog(business.queue)
     runner = HandlerRunner(FailureLog())
     unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
-    dispatcher = Dispatcher(engine, engine.wire, engine.send_queue, ready, backlog, settings.routes, runner, unrouted)
+    dispatcher = Dispatcher(engine, engine.wire, ready, backlog, settings.routes, runner, unrouted)
     counters = [Counters() for _ in range(business.threads)]
     loops = [
         Loop(
@@ -48,18 +47,7 @@ def make_native_path(settings: PathSettings) -> Path:
         backlog=backlog,
         loops=[loop.run for loop in loops],
         end_one_loop=lambda: ready.put(None),
-        send_loop=_SendLoop(engine.send_queue).run,
+        send_loop=engine.send_queue.run,
         end_send_loop=engine.send_queue.close,
         counters=counters,
     )
-
-
-class _SendLoop:
-    """What the sender's thread does."""
-
-    def __init__(self, queue: SendQueue) -> None:
-        self._queue = queue
-
-    def run(self, counters: Counters) -> None:
-        self._queue.run()
-        self._queue.settle(counters)  # until now the reactor has counted, in each of its turns

@@ -78,11 +78,3 @@ cdef extern from "<semaphore.h>" nogil:
     int sem_wait(sem_t*)
     int sem_post(sem_t*)
     int sem_destroy(sem_t*)
-
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_mutex_t:
-        pass
-    int pthread_mutex_init(pthread_mutex_t*, const void*)
-    int pthread_mutex_lock(pthread_mutex_t*)
-    int pthread_mutex_unlock(pthread_mutex_t*)
-    int pthread_mutex_destroy(pthread_mutex_t*)

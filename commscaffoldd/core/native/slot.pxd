@@ -50,7 +50,6 @@ cdef class NativeSlot:
     cdef public int64_t messages_out
     # -- the writer's, from `writing` being set, with the GIL, to the flight's landing
     cdef bint writing
-    cdef void* flight  # flight.Flight, if it is the sender's; NULL: the reactor's, or none
     cdef Unsent left
     cdef bint _blocked
     # -- the reactor's; others may read
@@ -72,7 +71,6 @@ cdef class NativeSlot:
 
     cdef bint put(self, int64_t generation, uint64_t message_id, uint64_t sequence, object body) except -1
     cdef void forget_outbox(self)
-    cdef bint is_awaited(self) noexcept
     cpdef list take_parked(self)
 
 

@@ -169,10 +169,6 @@ cdef class NativeSlot:
         self._parked.append(work)
         return True
 
-    cdef bint is_awaited(self) noexcept:
-        """Whether something waits for replies of this slot being sent."""
-        return self._parked is not None or self._paused or self._state == DRAINING or self.unsent > self.send_buffer
-
     cpdef list take_parked(self):
         """Take what is parked; it may be handled again. Whoever has flushed the slot."""
         cdef list parked = self._parked

@@ -18,8 +18,6 @@ cdef class Turns:
     cdef object _counters
     cdef int64_t _send_buffer
     cdef readonly Py_ssize_t done  # messages that the last turn is done with
-    cdef double ended  # monotonic seconds: when it was over; measured on business threads only
-    cdef SendQueue _send_queue
 
     cdef Outcome take_turn(self, NativeSlot slot) except *
     cdef int handle(self, NativeSlot slot, NativeRequest request) except -1
@@ -33,6 +31,7 @@ cdef class Turns:
 
 
 cdef class PoolTurns(Turns):
+    cdef SendQueue _send_queue
     cdef ReadyQueue _ready
 
 
@@ -46,7 +45,6 @@ cdef class Loop:
     cdef object _engine
     cdef PoolTurns _turns
     cdef object _hand_back
-    cdef double _launched
 
     cdef int _run_turn(self, NativeSlot slot) except -1
     cdef int _run_concurrent(self, tuple work) except -1

@@ -21,9 +21,7 @@ class PoolTurns(Turns):
     ) -> None: ...
 
 class InlineTurns(Turns):
-    def __init__(
-        self, runner: HandlerRunner, counters: Counters, send_buffer: int, send_queue: SendQueue
-    ) -> None: ...
+    def __init__(self, runner: HandlerRunner, counters: Counters, send_buffer: int) -> None: ...
 
 class Loop:
     def __init__(

@@ -17,7 +17,6 @@ from commscaffoldd.core.turn import Outcome as PythonOutcome
 
 cdef Py_ssize_t TURN = MESSAGES
 cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
-cdef double LAUNCH = 0.0002  # seconds in which replies may wait for those of other connections
 cdef int SLOW = 16  # so many quick runs make a slow handler a quick one again
 cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED)
 
@@ -61,15 +60,13 @@ cdef class Turns:
                 work.route.function(work)
                 self.end_slow()
         if self._here == POOL:
-            self.ended = seconds()
-            if done > measured and self.ended - began > QUICK * done:
+            if done > measured and seconds() - began > QUICK * done:
                 self._suspect(pending, done)
         PyList_SetSlice(pending, 0, done, <object> NULL)
         self.done = done
         # Parking gives the right away: from then on another thread may be at `pending`, so it comes last.
         if outcome == PARKED:
             if slot.park(slot, self._send_buffer):
-                self._send_queue.await_landing(slot)
                 return outcome
             outcome = MORE
         if outcome == MORE and not PyList_GET_SIZE(pending):
@@ -168,8 +165,6 @@ cdef class PoolTurns(Turns):
         return self._send_queue.append(slot)
 
     cdef int begin_slow(self) except -1:
-        if self._send_queue._slots:  # replies shall not wait for this
-            self._send_queue.launch()
         self._ready.begin_slow()
         return 0
 
@@ -181,13 +176,12 @@ cdef class PoolTurns(Turns):
 cdef class InlineTurns(Turns):
     """Turns of inline handlers on the reactor's thread, which writes all replies of a batch at its end."""
 
-    def __cinit__(self, runner, counters, int64_t send_buffer, SendQueue send_queue not None):
+    def __cinit__(self, runner, counters, int64_t send_buffer):
         """See `TurnRunner`."""
         self._here = INLINE
         self._runner = runner
         self._counters = counters
         self._send_buffer = send_buffer
-        self._send_queue = send_queue
         self.written = []
 
     cdef int flush_soon(self, NativeSlot slot) except -1:
@@ -230,10 +224,6 @@ cdef class Loop:
     cdef int _run_turn(self, NativeSlot slot) except -1:
         cdef Outcome outcome = self._turns.take_turn(slot)
         self._backlog.out_count += self._turns.done
-        # Who comes next gets its turn first, if it is quick: one look of the sender is for many.
-        if self._ready._count == 0 or outcome == PARKED or self._turns.ended - self._launched > LAUNCH:
-            self._launched = self._turns.ended
-            self._turns._send_queue.launch()
         if slot._paused:
             self._engine.resume_if_few(slot)
         if outcome == MORE:
@@ -253,10 +243,8 @@ cdef class Loop:
         cdef NativeSlot slot = work[0]
         cdef NativeRequest request = work[1]
         if slot.unsent > self._turns._send_buffer and slot.park(work, self._turns._send_buffer):
-            self._turns._send_queue.await_landing(slot)
             return 0
         self._turns.handle(slot, request)
-        self._turns._send_queue.launch()
         self._backlog.out_count += 1
         slot.running_concurrent -= 1
         if slot._paused:

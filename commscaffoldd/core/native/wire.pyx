@@ -21,7 +21,7 @@ from commscaffoldd.core.native.slot cimport DRAINING, LINGERING, OPEN, Unsent, c
 cdef enum:
     MAX_EVENTS = 512  # connections looked at in one turn
     READ_SIZE = 65536  # bytes read from one connection in one turn
-    ARENA_SIZE = 1 << 20  # where a batch's bytes lie until its messages have been handed on
+    ARENA_SIZE = 1 << 18  # where a batch's bytes lie until its messages have been handed on
     JOIN_BELOW = 4096  # beginnings of frames smaller than this are copied in front of the next read
     MAX_ACCEPTED = 64  # at once: accept.BATCH
     FLIGHTS = 64  # connections written to at once; more take turns
@@ -133,7 +133,6 @@ cdef class Wire:
         slot.generation += 1
         slot.fd = -1
         slot.writing = False  # who still writes finds the generation changed
-        slot.flight = NULL
         slot._blocked = False
         epoll_ctl(self._epoll, EPOLL_CTL_DEL, fd, &event)
         if not writing:  # else it is the writer's to close: it may be sending to it now
@@ -492,7 +491,6 @@ cdef class Wire:
             free(flight.left.data)
         else:
             slot.writing = False
-            slot.flight = NULL
             slot.left = flight.left
             slot.unsent -= flight.sent
             slot.messages_out += flight.count

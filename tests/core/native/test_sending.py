@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
 from commscaffoldd.core.slot import State
 from tests.core.engine_rig import EngineRig, engine_rig
@@ -34,10 +33,16 @@ def rig() -> Iterator[EngineRig]:
         yield made
 
 
-def launch(rig: EngineRig, slot: Any, body: bytes) -> None:
-    """Queue a reply and have it launched; the sender's thread is the test itself, later, in `fly`."""
+def put(rig: EngineRig, slot: Any, body: bytes) -> None:
+    """Queue a reply, as a handler would."""
     assert slot.queue(slot.generation, (1, 0, body))
     send_queue(rig).put(slot)
+
+
+def launch(rig: EngineRig, slot: Any, body: bytes) -> None:
+    """Queue a reply, and be the sender until it is on its way; `fly` does the rest."""
+    put(rig, slot, body)
+    send_queue(rig).launch()
 
 
 def send_queue(rig: EngineRig) -> Any:
@@ -46,8 +51,10 @@ def send_queue(rig: EngineRig) -> Any:
 
 def fly(rig: EngineRig) -> None:
     """Be the sender, until all is sent."""
+    send_queue(rig).fly()
+    send_queue(rig).land(rig.counters)
     send_queue(rig).close()
-    send_queue(rig).run()
+    send_queue(rig).run(rig.counters)
 
 
 def received(peer: Peer, frames: int) -> bool:
@@ -65,8 +72,9 @@ def is_open(fd: int) -> bool:
 
 def test_replies_that_come_while_others_fly_leave_after_them(rig: EngineRig) -> None:
     peer, slot = rig.open()
-    for body in (b"1", b"2", b"3"):
-        launch(rig, slot, body)
+    launch(rig, slot, b"1")
+    put(rig, slot, b"2")
+    put(rig, slot, b"3")
     fly(rig)
     wait_until(lambda: received(peer, 3))
     assert peer.bodies() == [b"1", b"2", b"3"]
@@ -106,7 +114,7 @@ def test_the_next_client_of_a_slot_gets_nothing_of_what_flew_for_the_last(rig: E
     rig.engine.pool._free.appendleft(slot)  # before its time
     new, again = rig.open()
     assert again is slot
-    launch(rig, slot, b"for the new one")
+    put(rig, slot, b"for the new one")
     fly(rig)
     wait_until(lambda: old.gone)
     wait_until(lambda: received(new, 1))
@@ -115,12 +123,12 @@ def test_the_next_client_of_a_slot_gets_nothing_of_what_flew_for_the_last(rig: E
 
 def test_a_client_that_does_not_read_gets_all_of_it_in_the_end(rig: EngineRig) -> None:
     peer, slot = rig.open()
-    sender = threading.Thread(target=send_queue(rig).run)
+    sender = threading.Thread(target=send_queue(rig).run, args=(rig.counters,))
     sender.start()
     sent = 0
     while not slot.blocked:
         if slot.unsent <= 10_000:  # as turns do: what is above waits
-            launch(rig, slot, b"%8d" % sent + bytes(5000))
+            put(rig, slot, b"%8d" % sent + bytes(5000))
             sent += 1
     wait_until(lambda: received(peer, sent), rig.poll)
     assert [int(body[:8]) for body in peer.bodies()] == list(range(sent))
@@ -129,14 +137,14 @@ def test_a_client_that_does_not_read_gets_all_of_it_in_the_end(rig: EngineRig) -
     assert slot.unsent == 0
 
 
-def test_what_was_sent_is_counted_when_the_reactor_settles(rig: EngineRig) -> None:
-    _, slot = rig.open()
-    launch(rig, slot, b"hello")
+def test_one_flight_for_a_connection_and_batch(rig: EngineRig) -> None:
+    (_, slot), (_, other) = rig.open(), rig.open()
+    for _ in range(3):
+        put(rig, slot, b"hello")
+    put(rig, other, b"hello")
     fly(rig)
-    counters = Counters()
-    send_queue(rig).settle(counters)
-    assert (counters.messages_out, counters.sends, counters.bytes_out) == (1, 1, 21)
-    assert slot.messages_out == 1
+    assert (rig.counters.messages_out, rig.counters.sends, rig.counters.bytes_out) == (4, 2, 84)
+    assert (slot.messages_out, other.messages_out) == (3, 1)
 
 
 def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
