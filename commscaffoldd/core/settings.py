@@ -41,7 +41,7 @@ class BusinessSettings(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=1024)] = 4
     queue: Annotated[int, Meta(ge=1, le=10_000_000)] = 10000
     per_connection: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
-    switch_interval: Annotated[float, Meta(ge=0.000001, le=1)] = 0.0001
+    switch_interval: Annotated[float, Meta(ge=0.000001, le=1)] = 0.00005
 
 
 class HeartbeatSettings(Struct, frozen=True, forbid_unknown_fields=True):

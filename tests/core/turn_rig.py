@@ -133,7 +133,7 @@ def _python(engine: Any, routes: RouteTable, limit: int) -> Running:
 def _native(engine: Any, routes: RouteTable, limit: int) -> Running:
     from commscaffoldd.core.native import dispatch, queues, turn
 
-    ready = queues.ReadyQueue()
+    ready = queues.ReadyQueue(0.0005)
     backlog = queues.Backlog(limit)
     runner, counters, send_queue = HandlerRunner(FailureLog()), Counters(), engine.send_queue
     unrouted = Unrouted(engine, None, close_unknown=False)

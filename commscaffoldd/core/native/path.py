@@ -15,7 +15,7 @@ from commscaffoldd.core.path import Path, PathSettings
 def make_native_path(settings: PathSettings) -> Path:
     """All parts; to be called after the fork."""
     business = settings.business
-    ready = ReadyQueue()
+    ready = ReadyQueue(business.switch_interval)
     engine = NativeEngine(
         settings.listeners,
         settings.frame,

@@ -3,6 +3,8 @@
 All methods are called with the GIL, which makes each of them one step for other threads; only waiting is without it.
 """
 
+import sys
+
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -11,6 +13,8 @@ from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
 
 
+cdef double CALM = 0.0005  # seconds; the switch interval while only quick handlers run
+cdef object _set_switch_interval = sys.setswitchinterval
 cdef double PATIENCE = 0.001  # seconds without anything being taken, after which one more thread is woken
 
 
@@ -28,11 +32,16 @@ cdef class ReadyQueue:
     - a burst of work wakes one thread; none, if one is running handlers that are known to be quick: it takes the
       rest when it is done with what it has;
     - a thread that begins with a handler that is not known to be quick wakes another one first, if more waits;
+    - while such a handler runs, the switch interval is the configured one, which is short so that others get the GIL soon;
+      else it is `CALM`, or the configured one if that is longer: quick handlers are not interrupted, and batches stay whole;
     - `look` is called by the reactor in each of its turns, and wakes one more if nothing has been taken for a while: a
       handler that used to be quick has become slow.
     """
 
-    def __cinit__(self):
+    def __cinit__(self, double switch_interval):
+        """`switch_interval`: that of `[business]`, in seconds."""
+        self._busy_interval = switch_interval
+        self._calm_interval = max(CALM, switch_interval)
         self._capacity = 64
         self._items = <PyObject**> malloc(self._capacity * sizeof(PyObject*))
         if self._items == NULL:
@@ -48,13 +57,16 @@ cdef class ReadyQueue:
         """Let this be taken by a business thread. Any thread."""
         self.append(work)
 
-    cdef void join(self) noexcept:
+    cdef int join(self) except -1:
         """The calling business thread begins to take work."""
         self._quick += 1
+        if self._slow == 0 and self._busy_interval != self._calm_interval:
+            _set_switch_interval(self._calm_interval)
+        return 0
 
     cdef void leave(self) noexcept:
         """It has ended, and takes nothing any more."""
-        self.begin_slow()
+        self._step_aside()
 
     def __len__(self):
         """How much waits."""
@@ -128,14 +140,26 @@ cdef class ReadyQueue:
             self._coming += 1
             sem_post(&waiter.wake)
 
-    cdef void begin_slow(self) noexcept:
+    cdef int begin_slow(self) except -1:
         """The calling business thread begins with what may take long."""
+        self._slow += 1
+        if self._slow == 1 and self._busy_interval != self._calm_interval:
+            _set_switch_interval(self._busy_interval)
+        self._step_aside()
+        return 0
+
+    cdef int end_slow(self) except -1:
+        self._quick += 1
+        self._slow -= 1
+        if self._slow == 0 and self._busy_interval != self._calm_interval:
+            _set_switch_interval(self._calm_interval)
+        return 0
+
+    cdef void _step_aside(self) noexcept:
+        """The calling business thread takes nothing for a while."""
         self._quick -= 1
         if self._count and self._coming == 0 and self._quick == 0:
             self.wake_one()
-
-    cdef void end_slow(self) noexcept:
-        self._quick += 1
 
 
 cdef class Backlog:

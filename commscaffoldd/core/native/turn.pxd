@@ -27,7 +27,7 @@ cdef class Turns:
     cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1
     cdef int flush_soon(self, NativeSlot slot) except -1
     cdef int begin_slow(self) except -1
-    cdef void end_slow(self) noexcept
+    cdef int end_slow(self) except -1
 
 
 cdef class PoolTurns(Turns):

@@ -144,8 +144,8 @@ cdef class Turns:
     cdef int begin_slow(self) except -1:
         return 0
 
-    cdef void end_slow(self) noexcept:
-        pass
+    cdef int end_slow(self) except -1:
+        return 0
 
 
 @cython.final
@@ -165,11 +165,10 @@ cdef class PoolTurns(Turns):
         return self._send_queue.append(slot)
 
     cdef int begin_slow(self) except -1:
-        self._ready.begin_slow()
-        return 0
+        return self._ready.begin_slow()
 
-    cdef void end_slow(self) noexcept:
-        self._ready.end_slow()
+    cdef int end_slow(self) except -1:
+        return self._ready.end_slow()
 
 
 @cython.final

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
+from commscaffoldd.core.settings import BusinessSettings
 from commscaffoldd.core.slot import State
 from tests.core.engine_rig import EngineRig, engine_rig
 from tests.core.peers import Peer
@@ -168,3 +171,31 @@ def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
         finally:
             gate.set()
         rig.until(lambda: received(first, QUICK_RUNS + 2))
+
+
+@pytest.fixture
+def _same_interval_afterwards() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_same_interval_afterwards")
+def test_the_switch_interval_is_short_only_beside_handlers_that_are_not_known_to_be_quick() -> None:
+    seen: list[float] = []
+
+    def handle(request: Any) -> bytes:
+        seen.append(round(sys.getswitchinterval(), 6))
+        if request.body == b"slow":
+            time.sleep(0.001)  # what makes it slow is that it takes its time
+        return b""
+
+    with reactor_rig(route(1, handle), business=BusinessSettings(switch_interval=0.00005)) as rig:
+        peer = rig.connect()
+        for number, body in enumerate([b""] * QUICK_RUNS + [b"slow", b""]):
+            peer.sock.sendall(peer.encode(1, body, number))
+            rig.until(functools.partial(received, peer, number + 1))
+    assert seen[0] == 0.00005, "nothing is known of it"
+    assert set(seen[10:-1]) == {0.0005}, "it is quick"
+    assert seen[-1] == 0.00005, "it was slow"
+    assert sys.getswitchinterval() == pytest.approx(0.0005)
