@@ -92,6 +92,27 @@ def test_a_wait_without_events_is_as_long_as_it_may_be(rig: EngineRig) -> None:
     assert turns_in(rig, 0.3) <= 2
 
 
+def test_busy_clients_keep_nobody_waiting(rig: EngineRig) -> None:
+    """What one wait takes is bounded, and the kernel reports who was not read in the same order again."""
+    stream = STANDARD.encode(1, 0, bytes(8000)) * 64
+    busy = [rig.open()[0] for _ in range(8)]
+    quiet, slot = rig.open()
+    offsets = dict.fromkeys(busy, 0)
+
+    def turn() -> None:
+        for peer in busy:
+            offsets[peer] = (offsets[peer] + peer.send_some(stream[offsets[peer] :])) % len(stream)
+        rig.poll()
+
+    for _ in range(5):
+        turn()
+    rig.arrived.clear()
+    quiet.sock.sendall(HELLO)
+    for _ in range(8):
+        turn()
+    assert slot in [arrived for arrived, _, _ in rig.arrived]
+
+
 # -- bad input ---------------------------------------------------------------------------------------------
 
 

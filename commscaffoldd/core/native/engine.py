@@ -151,7 +151,7 @@ class NativeEngine(EngineBase):
         counters.messages_out += messages
         counters.bytes_out += sent
         counters.sends += sends
-        for slot in busy:  # the sender is writing to it: it looks into the outbox again
+        for slot in busy:  # the sender is writing to it, or replies have come meanwhile
             self.send_queue.put(slot)
         if freed or failed:
             self.landed(freed, failed)
@@ -178,8 +178,11 @@ class NativeEngine(EngineBase):
 
     def _go_on(self, slot: NativeSlot) -> None:
         """The client has read: what was put aside because it did not may go on."""
-        for work in slot.take_parked():
+        parked = slot.take_parked()
+        for work in parked:
             self._unpark(work)
+        if parked:  # the reactor looks after what waits for a business thread: see queues.pyx
+            self.wake()
         if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
             self.resume_soon(slot)
         if slot.state is State.DRAINING and not slot.unsent:

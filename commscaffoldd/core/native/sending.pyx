@@ -84,10 +84,10 @@ cdef class SendQueue:
     def launch(self):
         """Begin a flight for each slot in the queue that has something to send."""
         cdef NativeSlot slot
-        cdef list slots = self._slots
-        cdef list freed = []
+        # First: making a list may run the garbage collector, and that anybody's code, which may put slots.
+        cdef list fresh = [], freed = [], slots = self._slots
+        self._slots = fresh
         self._reserve(len(slots))
-        self._slots = []
         self._flying = 0
         for slot in slots:
             slot.dirty = False

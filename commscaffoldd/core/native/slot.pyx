@@ -4,7 +4,8 @@ Ownership, and which thread may do what:
 
 - **The GIL is the lock.** Whatever here runs with the GIL and calls no Python code is one step for all other threads:
   `put` (generation, outbox, unsent), `submit`, `disown_if_done`, `park`, `cut_off`. References are dropped
-  last, because dropping one may run somebody's code, and that may let another thread in.
+  last, because dropping one may run somebody's code, and that may let another thread in. So may making an object
+  that the garbage collector knows, until Python 3.12: what a step needs is made before it begins.
 - **Without the GIL** two things happen. The reactor waits, receives and cuts (`wire.Wire.wait`): it uses `fd`, `kept`,
   `shape`, and reads `unsent` and the number of waiting messages, which may be old by a moment. A writer (the sender's
   thread, see `sending.pyx`, or the reactor's, in `wire.Wire.write`) encodes and sends a flight: what it sends, and a
@@ -162,11 +163,13 @@ cdef class NativeSlot:
 
     def park(self, work, int64_t send_buffer):
         """See `Slot.park`."""
+        cdef list parked = [work]  # made before the look: see above, garbage collector
         if self.unsent <= send_buffer:
             return False
         if self._parked is None:
-            self._parked = []
-        self._parked.append(work)
+            self._parked = parked
+        else:
+            self._parked.append(work)
         return True
 
     cpdef list take_parked(self):

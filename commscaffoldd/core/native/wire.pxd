@@ -50,6 +50,7 @@ cdef class Wire:
     cdef Py_ssize_t _per_connection
     cdef uint8_t* _arena
     cdef size_t _arena_used
+    cdef int _begin  # the event that the next wait begins with
     cdef Frames frames
     cdef Arrival* arrivals
     cdef size_t arrivals_count

@@ -131,6 +131,7 @@ cdef class Wire:
         cdef list parked
         memset(&event, 0, sizeof(event))
         slot.generation += 1
+        slot.unsent = 0  # before anything is allocated, which may let others in: who parks now is not parked
         slot.fd = -1
         slot.writing = False  # who still writes finds the generation changed
         slot._blocked = False
@@ -222,24 +223,28 @@ cdef class Wire:
         return count
 
     cdef void _look(self, void* all_events, int count, int64_t budget, bint pausing) noexcept nogil:
-        cdef epoll_event* event = <epoll_event*> all_events
-        cdef int index
+        cdef epoll_event* events = <epoll_event*> all_events
+        cdef epoll_event* event
+        cdef int step, refused = -1
         cdef PyObject* pointer
-        for index in range(count):
+        # The kernel reports who was not read in the same order again, behind the same others: it begins with them now.
+        for step in range(count):
+            event = &events[(self._begin + step) % count]
             if event.data.u64 & NO_SLOT:
                 self._trouble(DESCRIPTOR, <NativeSlot> NULL, event.data.u64 >> 1)
-                event += 1
                 continue
             pointer = <PyObject*> event.data.ptr
             if event.events & EPOLLOUT:
                 self._trouble(WRITABLE, <NativeSlot> pointer, 0)
-            if event.events & (EPOLLIN | EPOLLHUP | EPOLLERR) and (budget > 0 or pausing):
-                # A budget used up in this turn pauses nobody: who is not read now is reported again next time.
-                if pausing or self._must_wait(<NativeSlot> pointer):
-                    self._trouble(UNREADY, <NativeSlot> pointer, event.events)
-                else:
-                    budget -= self._receive(<NativeSlot> pointer)
-            event += 1
+            if not event.events & (EPOLLIN | EPOLLHUP | EPOLLERR):
+                continue
+            if pausing or (budget > 0 and self._must_wait(<NativeSlot> pointer)):
+                self._trouble(UNREADY, <NativeSlot> pointer, event.events)
+            elif budget > 0 and self._arena_used + JOIN_BELOW + READ_SIZE <= ARENA_SIZE:
+                budget -= self._receive(<NativeSlot> pointer)
+            elif refused < 0:  # a budget used up in this turn pauses nobody: the next wait reports it again
+                refused = (self._begin + step) % count
+        self._begin = refused if refused >= 0 else 0
 
     cdef bint _must_wait(self, NativeSlot slot) noexcept nogil:
         return (
@@ -259,7 +264,7 @@ cdef class Wire:
         return trouble
 
     cdef int64_t _receive(self, NativeSlot slot) noexcept nogil:
-        """Read once from a connection; give the number of messages."""
+        """Read once from a connection; give the number of messages. The caller has looked for room in the arena."""
         cdef Kept* kept = &slot.kept
         cdef uint8_t* where
         cdef size_t before = kept.size
@@ -270,8 +275,6 @@ cdef class Wire:
         cdef Trouble* trouble
         cdef Cut result
         cdef bint whole
-        if self._arena_used + JOIN_BELOW + READ_SIZE > ARENA_SIZE:
-            return 0  # this batch is large enough: it is reported again by the next wait
         where = self._arena + self._arena_used
         if before < JOIN_BELOW:
             if before:
@@ -316,6 +319,7 @@ cdef class Wire:
             arrival.owned = kept.data  # its body lies in there until the batch has been handed on
             memset(kept, 0, sizeof(Kept))
             arrival.dropped += result.dropped
+            result.used = 0  # in the arena
             if result.fault == NO_FAULT:
                 cut(slot.shape, where, got, &self.frames, &result)
         arrival.count = self.frames.count - arrival.first
@@ -426,13 +430,13 @@ cdef class Wire:
 
         Returns:
             Messages, bytes and system calls; slots with which something shall go on now that their client has
-            read; slots whose socket has failed, with their generation; slots to which somebody else is writing.
+            read; slots whose socket has failed, with their generation; slots for which the sender must look again.
         """
         cdef Flight[FLIGHTS] flights
         cdef uint8_t* scratch
         cdef NativeSlot slot
         cdef Totals totals
-        cdef list freed = [], failed = [], busy = [], again, waiting = slots
+        cdef list freed = [], failed = [], busy = []
         cdef Py_ssize_t done = 0
         cdef int count, index
         memset(&totals, 0, sizeof(totals))
@@ -445,8 +449,8 @@ cdef class Wire:
                 raise MemoryError
         while True:
             count = 0
-            while count < FLIGHTS and done < len(waiting):
-                slot = waiting[done]
+            while count < FLIGHTS and done < len(slots):
+                slot = slots[done]
                 done += 1
                 if begin_flight(slot, &flights[count]):
                     count += 1
@@ -458,13 +462,10 @@ cdef class Wire:
                 with nogil:
                     for index in range(count):
                         fly(&flights[index], scratch)
-                again = []
                 for index in range(count):
-                    self._land(&flights[index], &totals, freed, failed, again)
-                if again:  # replies have come for them meanwhile
-                    waiting = waiting[done:] + again
-                    done = 0
-            elif done >= len(waiting):
+                    # Replies that have come meanwhile are left to the sender: this must end.
+                    self._land(&flights[index], &totals, freed, failed, busy)
+            elif done >= len(slots):
                 break
         if self._scratches_count < SCRATCHES:
             self._scratches[self._scratches_count] = scratch

@@ -150,6 +150,17 @@ def test_one_flight_for_a_connection_and_batch(rig: EngineRig) -> None:
     assert (slot.messages_out, other.messages_out) == (3, 1)
 
 
+def test_the_reactor_is_woken_for_work_that_a_landing_has_freed(rig: EngineRig) -> None:
+    """It wakes one more business thread if nobody takes that work: see queues.pyx."""
+    _, slot = rig.open()
+    slot.unsent = 20_000
+    assert slot.park(slot, 10_000)
+    slot.unsent = 0
+    rig.engine.landed([slot], [])  # type: ignore[union-attr]
+    assert rig.unparked == [slot]
+    assert rig.engine._woken
+
+
 def test_replies_do_not_wait_for_a_handler_that_was_quick_until_now() -> None:
     gate = threading.Event()
 
