@@ -156,7 +156,8 @@ def test_the_reactor_is_woken_for_work_that_a_landing_has_freed(rig: EngineRig) 
     slot.unsent = 20_000
     assert slot.park(slot, 10_000)
     slot.unsent = 0
-    rig.engine.landed([slot], [])  # type: ignore[union-attr]
+    engine: Any = rig.engine
+    engine.landed([slot], [])
     assert rig.unparked == [slot]
     assert rig.engine._woken
 
