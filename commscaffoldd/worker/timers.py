@@ -19,6 +19,6 @@ def sharpen_timers(slack: Path = _SLACK) -> None:
     started afterwards inherit it. To be called on the main thread, before others are started.
     """
     try:
-        slack.write_text(str(SLACK_NS), encoding="ascii")
+        slack.write_bytes(b"%d" % SLACK_NS)  # no text: its codec might have to be imported, by a user who may not
     except OSError as error:  # no /proc here, or an old kernel
         logger.debug(f"timers stay as they are: {slack}: {error.strerror}")

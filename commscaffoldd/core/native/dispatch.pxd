@@ -2,6 +2,7 @@ from libc.stdint cimport uint64_t
 
 from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
 from commscaffoldd.core.native.request cimport Way
+from commscaffoldd.core.native.sending cimport SendQueue
 from commscaffoldd.core.native.slot cimport NativeSlot
 from commscaffoldd.core.native.turn cimport InlineTurns
 from commscaffoldd.core.native.wire cimport Arrival, Wire
@@ -22,6 +23,7 @@ cdef class Ways:
 cdef class Dispatcher:
     cdef object _engine
     cdef Wire _wire
+    cdef SendQueue _send_queue
     cdef ReadyQueue _ready
     cdef Backlog _backlog
     cdef Ways _ways

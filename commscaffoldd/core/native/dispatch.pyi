@@ -3,6 +3,7 @@ from commscaffoldd.core.dispatch import Unrouted
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.native.queues import Backlog, ReadyQueue
+from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.wire import Wire
 from commscaffoldd.core.request import Work
 from commscaffoldd.core.route import RouteTable
@@ -19,6 +20,7 @@ class Dispatcher:
         self,
         engine: Engine,
         wire: Wire,
+        send_queue: SendQueue,
         ready: ReadyQueue,
         backlog: Backlog,
         routes: RouteTable,

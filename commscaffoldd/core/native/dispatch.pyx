@@ -58,6 +58,7 @@ cdef class Dispatcher:
         self,
         engine,
         Wire wire not None,
+        SendQueue send_queue not None,
         ReadyQueue ready not None,
         Backlog backlog not None,
         routes,
@@ -67,6 +68,7 @@ cdef class Dispatcher:
         """See `dispatch.Dispatcher`; `wire` is the engine's."""
         self._engine = engine
         self._wire = wire
+        self._send_queue = send_queue
         self._ready = ready
         self._backlog = backlog
         self._ways = Ways(routes)
@@ -87,7 +89,8 @@ cdef class Dispatcher:
         """See `dispatch.Dispatcher.longest_wait`."""
         if self._handed_back:
             return 0.0
-        return min(longest, LOOK) if self._ready.look() else longest
+        # Beside slow handlers business threads write themselves: should one not come to it, the sender does.
+        return min(longest, LOOK) if self._ready.look() or self._ready._slow else longest
 
     def dispatch(self, batch):
         """See `dispatch.Dispatcher.dispatch`. The batch's messages are taken from the wire."""
@@ -99,6 +102,8 @@ cdef class Dispatcher:
         for index in range(wire.arrivals_count):
             if wire.arrivals[index].count:
                 self._take(&wire.arrivals[index], now)
+        if not wire.arrivals_count:
+            self._send_queue.wake()
         if self._handed_back:
             for _ in range(len(self._handed_back)):
                 self._go_on(self._handed_back.popleft())

@@ -22,4 +22,7 @@ cdef class SendQueue:
     cdef Totals _totals
 
     cdef int append(self, NativeSlot slot) except -1
+    cdef int append_quietly(self, NativeSlot slot) except -1
+    cdef void wake(self) noexcept
+    cdef list take(self)
     cdef int _reserve(self, Py_ssize_t flights) except -1

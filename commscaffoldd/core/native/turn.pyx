@@ -17,6 +17,7 @@ from commscaffoldd.core.turn import Outcome as PythonOutcome
 
 cdef Py_ssize_t TURN = MESSAGES
 cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
+cdef Py_ssize_t WRITE_AT = 64  # connections that a business thread writes to at once
 cdef int SLOW = 16  # so many quick runs make a slow handler a quick one again
 cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED)
 
@@ -162,9 +163,12 @@ cdef class PoolTurns(Turns):
         self._ready = ready
 
     cdef int flush_soon(self, NativeSlot slot) except -1:
+        if self._ready._slow:
+            return self._send_queue.append_quietly(slot)  # `Loop` writes it
         return self._send_queue.append(slot)
 
     cdef int begin_slow(self) except -1:
+        self._send_queue.wake()  # what waits there does not wait for this
         return self._ready.begin_slow()
 
     cdef int end_slow(self) except -1:
@@ -206,6 +210,7 @@ cdef class Loop:
     def run(self):
         """Work until told to end. The business thread."""
         cdef Backlog backlog = self._backlog
+        cdef SendQueue send_queue = self._turns._send_queue
         cdef object work
         self._ready.join()
         while True:
@@ -216,8 +221,15 @@ cdef class Loop:
                 self._run_turn(<NativeSlot> work)
             else:
                 self._run_concurrent(<tuple> work)
+            if send_queue._slots and self._ready._slow and (
+                self._ready._count == 0 or PyList_GET_SIZE(send_queue._slots) >= WRITE_AT
+            ):
+                # Beside a handler that computes, each thread that needs the GIL waits for a switch interval, the
+                # sender too. This one has it: what its turns have brought leaves with one release of it.
+                self._engine.write(send_queue.take(), self._turns._counters)
             if backlog.full and backlog.excess <= 0:
                 self._engine.wake()
+        send_queue.wake()
         self._ready.leave()
 
     cdef int _run_turn(self, NativeSlot slot) except -1:

@@ -423,7 +423,7 @@ cdef class Wire:
             found.append((<object> arrival.slot, <object> arrival.connection, frames))
         return found
 
-    # -- writing: the reactor's thread; the sender's way is in sending.pyx ---------------------------------
+    # -- writing: the reactor's thread and business threads; the sender's way is in sending.pyx ------------
 
     def write(self, list slots not None):
         """Encode and send what waits for these slots, as far as their sockets take it.
