@@ -221,12 +221,13 @@ cdef class Loop:
                 self._run_turn(<NativeSlot> work)
             else:
                 self._run_concurrent(<tuple> work)
-            if send_queue._slots and self._ready._slow and (
-                self._ready._count == 0 or PyList_GET_SIZE(send_queue._slots) >= WRITE_AT
-            ):
-                # Beside a handler that computes, each thread that needs the GIL waits for a switch interval, the
-                # sender too. This one has it: what its turns have brought leaves with one release of it.
-                self._engine.write(send_queue.take(), self._turns._counters)
+            if send_queue._slots:
+                if not self._ready._slow:  # any more: it may have been when they were put
+                    send_queue.wake()
+                elif self._ready._count == 0 or PyList_GET_SIZE(send_queue._slots) >= WRITE_AT:
+                    # Beside a handler that computes, each thread that needs the GIL waits for a switch interval, the
+                    # sender too. This one has it: what its turns have brought leaves with one release of it.
+                    self._engine.write(send_queue.take(), self._turns._counters)
             if backlog.full and backlog.excess <= 0:
                 self._engine.wake()
         send_queue.wake()
