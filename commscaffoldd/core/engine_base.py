@@ -10,10 +10,12 @@ import select
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from commscaffoldd.core import reasons
+from commscaffoldd.core.accept import Acceptor
+from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.connection_pool import ConnectionPool
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deadlines import Deadlines
@@ -30,6 +32,8 @@ GONE: Final = select.EPOLLHUP | select.EPOLLERR
 
 class EngineBase(ABC):
     """The half of an engine that knows no transport; see `engine.Engine` for what each method promises."""
+
+    _acceptor: Acceptor  # made by the engine proper, which has the epoll that it needs
 
     def __init__(
         self,
@@ -103,7 +107,25 @@ class EngineBase(ABC):
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
         """How many bytes of an incomplete frame are kept for the slot, and the first few of them."""
 
+    @abstractmethod
+    def _read_away(self, slot: Slot) -> bool:
+        """Read from a lingering slot, for nothing; give whether its peer has ended, a reset among it."""
+
     # -- the reactor's thread ------------------------------------------------------------------------------
+
+    def stop_accepting(self) -> None:
+        """See `Engine.stop_accepting`."""
+        self._acceptor.stop()
+
+    def gauges(self) -> dict[str, int]:
+        """See `Engine.gauges`."""
+        return {
+            "connections": self.pool.in_use,
+            "slots": self.pool.made,
+            "cooling": self.pool.cooling,
+            "paused": len(self._paused),
+            "accepting": int(self._acceptor.accepting),
+        }
 
     def close(self, slot: Slot, reason: str, detail: str = "") -> None:
         """See `Engine.close`."""
@@ -198,7 +220,34 @@ class EngineBase(ABC):
         """See `slot.Outlet.watch_slow`."""
         self._deadlines.watch_slow(slot)
 
-    # -- reading: the reactor's thread ---------------------------------------------------------------------
+    # -- any thread: the client has read -------------------------------------------------------------------
+
+    def _go_on(self, slot: Slot, parked: Iterable[Ready]) -> None:
+        """What was put aside because the client did not read may go on; `parked` has been taken out of the slot."""
+        for work in parked:
+            self._unpark(work)
+        if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
+            self.resume_soon(slot)
+        if slot.state is _DRAINING and not slot.unsent:
+            self.check_drained(slot)
+
+    # -- opening and reading: the reactor's thread ---------------------------------------------------------
+
+    def _introduce(self, slot: Slot, worker: int, peer: str, listen: str, now: float) -> None:
+        """Give a slot that has its socket its connection: from here on others may find it."""
+        name = f"{worker}.{slot.index}.{slot.generation}"
+        slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
+        slot.connection = Connection(slot, slot.generation, name, peer, listen)
+        slot.state = State.OPEN
+        self.counters.accepted += 1
+
+    def _read_none(self, slot: Slot, mask: int) -> None:
+        """Something to read from a connection that is not read: it ends, or has nothing to say any more."""
+        if slot.state is State.LINGERING:
+            if self._read_away(slot):
+                self.close(slot, slot.end_reason, slot.end_detail)
+        elif mask & GONE:
+            self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
 
     def _peer_closed(self, slot: Slot) -> None:
         kept, _ = self._incomplete(slot)

@@ -17,11 +17,10 @@ from typing import Final
 from commscaffoldd.core import reasons
 from commscaffoldd.core.accept import AcceptMutex, Acceptor, Listener, accept_some
 from commscaffoldd.core.address import describe_peer
-from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine import Batch
-from commscaffoldd.core.engine_base import GONE, EngineBase
+from commscaffoldd.core.engine_base import EngineBase
 from commscaffoldd.core.framing import FrameReader
 from commscaffoldd.core.outflow import encode_outbox, send_chunks
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
@@ -29,7 +28,6 @@ from commscaffoldd.core.slot import Ready, Slot, State
 
 READ_SIZE: Final = 65536  # bytes read from one connection in one turn
 MAX_EVENTS: Final = 512  # connections looked at in one turn
-LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
 
 # Reading a member off an enum's class, or a name off a module, is slow, and these are read for each message.
 _OPEN, _DRAINING, _LINGERING = State.OPEN, State.DRAINING, State.LINGERING
@@ -116,20 +114,6 @@ class EpollEngine(EngineBase):
             if mask & _READABLE and (budget > 0 or pausing):
                 budget -= self._read(slot, mask, budget, batch)
 
-    def stop_accepting(self) -> None:
-        """See `Engine.stop_accepting`."""
-        self._acceptor.stop()
-
-    def gauges(self) -> dict[str, int]:
-        """See `Engine.gauges`."""
-        return {
-            "connections": self.pool.in_use,
-            "slots": self.pool.made,
-            "cooling": self.pool.cooling,
-            "paused": len(self._paused),
-            "accepting": int(self._acceptor.accepting),
-        }
-
     def shut(self) -> None:
         """See `Engine.shut`."""
         self._epoll.close()
@@ -165,14 +149,10 @@ class EpollEngine(EngineBase):
             default_id=endpoint.default_id,
             drop_bad_checksums=self._frame.on_bad_checksum == "drop",
         )
-        name = f"{self._worker}.{slot.index}.{slot.generation}"
-        slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
-        slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
         slot.interest = select.EPOLLIN
-        slot.state = State.OPEN
+        self._introduce(slot, self._worker, peer, endpoint.address, now)
         self._by_fd[client.fileno()] = slot
         self._epoll.register(client.fileno(), slot.interest)
-        self.counters.accepted += 1
         return slot
 
     def _read(self, slot: Slot, mask: int, budget: int, batch: Batch) -> int:
@@ -214,22 +194,6 @@ class EpollEngine(EngineBase):
             self._deadlines.end_frame(slot)
         return len(frames)
 
-    def _read_none(self, slot: Slot, mask: int) -> None:
-        """Something to read from a connection that is not read: it ends, or has nothing to say any more."""
-        client = slot.socket
-        assert client is not None, "an open slot has a socket"
-        if slot.state is State.LINGERING:
-            try:
-                if client.recv(READ_SIZE):
-                    return
-            except BlockingIOError:
-                return
-            except OSError:  # a reset ends it as well
-                pass
-            self.close(slot, slot.end_reason, slot.end_detail)
-        elif mask & GONE:
-            self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
-
     # -- writing: the sender's thread and the reactor's ----------------------------------------------------
 
     def _flush(self, slot: Slot, counters: Counters) -> None:
@@ -253,12 +217,8 @@ class EpollEngine(EngineBase):
             parked: Sequence[Ready] = ()
             if slot.parked:  # taken away, under the lock: another thread may park something as soon as it is free
                 parked, slot.parked = slot.parked, []
-        for work in parked:
-            self._unpark(work)
-        if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
-            self.resume_soon(slot)
-        if slot.state is _DRAINING and not slot.unsent:
-            self.check_drained(slot)
+        if parked or slot.paused or slot.state is _DRAINING:  # asked here: for most it is nothing
+            self._go_on(slot, parked)
 
     # -- what EngineBase asks for --------------------------------------------------------------------------
 
@@ -301,6 +261,15 @@ class EpollEngine(EngineBase):
             with contextlib.suppress(OSError):  # gone already: the next event says so
                 slot.socket.shutdown(socket.SHUT_WR)
             self._arm(slot)
+            return True
+
+    def _read_away(self, slot: Slot) -> bool:
+        assert slot.socket is not None, "a lingering slot has a socket"
+        try:
+            return not slot.socket.recv(READ_SIZE)
+        except BlockingIOError:
+            return False
+        except OSError:
             return True
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:

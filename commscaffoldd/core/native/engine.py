@@ -16,7 +16,7 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine import Batch, Closed
-from commscaffoldd.core.engine_base import GONE, EngineBase
+from commscaffoldd.core.engine_base import EngineBase
 from commscaffoldd.core.framing import Frame, FrameError, bad_checksum, bad_length, bad_magic
 from commscaffoldd.core.native.frames import Fault
 from commscaffoldd.core.native.header import Header
@@ -72,17 +72,17 @@ class NativeEngine(EngineBase):
         unpark: Callable[[Ready], None],
     ) -> None:
         """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
+        self.wire = Wire(connections.send_buffer, per_connection)
+        self.send_queue = SendQueue(self.wire, self)
         super().__init__(
             frame,
             connections,
             per_connection=per_connection,
-            flush_soon=flush_soon or self._put,
+            flush_soon=flush_soon or self.send_queue.put,
             unpark=unpark,
             make_slot=NativeSlot,
         )
         self._worker = worker
-        self.wire = Wire(connections.send_buffer, per_connection)
-        self.send_queue = SendQueue(self.wire, self)
         self._acceptor = Acceptor(listeners, self.wire, self._accept_some, mutex, connections.max, self.counters)
         self._headers = {id(one.endpoint): _header(one.endpoint, frame) for one in listeners}
         self._open_slots: dict[Slot, None] = {}  # a set that keeps the order
@@ -113,30 +113,11 @@ class NativeEngine(EngineBase):
                 self._deadlines.begin_frame(slot, now, again=True)
             for slot in ended:
                 self._deadlines.end_frame(slot)
-            if wire.has_troubles:
-                self._take_troubles(batch, budget)
-            elif self._acceptor.accepting:
-                self._acceptor.settle()
-        elif self._acceptor.accepting:
-            self._acceptor.settle()
+        self._take_troubles(batch, budget)
         self._take_requests()
         self._enforce_deadlines(now)
         self._closed = []
         return batch  # type: ignore[return-value]  # it has all that a Batch has
-
-    def stop_accepting(self) -> None:
-        """See `Engine.stop_accepting`."""
-        self._acceptor.stop()
-
-    def gauges(self) -> dict[str, int]:
-        """See `Engine.gauges`."""
-        return {
-            "connections": self.pool.in_use,
-            "slots": self.pool.made,
-            "cooling": self.pool.cooling,
-            "paused": len(self._paused),
-            "accepting": int(self._acceptor.accepting),
-        }
 
     def shut(self) -> None:
         """See `Engine.shut`."""
@@ -164,7 +145,10 @@ class NativeEngine(EngineBase):
             failed: slots whose socket has failed, with the generation of that time.
         """
         for slot in freed:
-            self._go_on(slot)
+            parked = slot.take_parked()
+            self._go_on(slot, parked)
+            if parked:  # the reactor looks after what waits for a business thread: see queues.pyx
+                self.wake()
         for slot, generation in failed:
             # The reactor closes: it alone knows what else refers to the slot.
             self.close_soon(slot, generation, slot.end_reason or reasons.PEER_RESET, drain=False)
@@ -172,21 +156,6 @@ class NativeEngine(EngineBase):
     def open_slots(self) -> Sequence[Slot]:
         """See `Engine.open_slots`."""
         return tuple(self._open_slots)
-
-    def _put(self, slot: Slot) -> None:
-        self.send_queue.put(slot)
-
-    def _go_on(self, slot: NativeSlot) -> None:
-        """The client has read: what was put aside because it did not may go on."""
-        parked = slot.take_parked()
-        for work in parked:
-            self._unpark(work)
-        if parked:  # the reactor looks after what waits for a business thread: see queues.pyx
-            self.wake()
-        if slot.paused and not self._must_wait(slot):  # else the pool resumes it, once few messages wait
-            self.resume_soon(slot)
-        if slot.state is State.DRAINING and not slot.unsent:
-            self.check_drained(slot)
 
     # -- opening and reading: the reactor's thread ---------------------------------------------------------
 
@@ -221,8 +190,10 @@ class NativeEngine(EngineBase):
             self._peer_closed(slot)
         elif kind == _FAILED:
             self.close(slot, reasons.PEER_RESET, os.strerror(first))
+        elif kind == _UNREADY and slot.state is State.OPEN and not slot.paused:
+            self._pause(slot, first, budget)
         elif kind == _UNREADY:
-            self._read_none(slot, first, budget)
+            self._read_none(slot, first)
 
     def _accept(self, fd: int, batch: NativeBatch) -> None:
         for client, peer, endpoint in self._acceptor.accept(fd, self.pool.room, batch.now):
@@ -232,24 +203,10 @@ class NativeEngine(EngineBase):
         slot = cast("NativeSlot", self.pool.take())
         slot.clear()
         slot.begin(client, endpoint, self._headers[id(endpoint)])
-        name = f"{self._worker}.{slot.index}.{slot.generation}"
-        slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
-        slot.connection = Connection(slot, slot.generation, name, peer, endpoint.address)
-        slot.state = State.OPEN
+        self._introduce(slot, self._worker, peer, endpoint.address, now)
         self._open_slots[slot] = None
         self.wire.watch(slot)
-        self.counters.accepted += 1
         return slot
-
-    def _read_none(self, slot: Slot, mask: int, budget: int) -> None:
-        """Something to read from a connection that is not to be read."""
-        if slot.state is State.LINGERING:
-            if self.wire.read_away(slot):
-                self.close(slot, slot.end_reason, slot.end_detail)
-        elif slot.state is State.OPEN and not slot.paused:
-            self._pause(slot, mask, budget)
-        elif mask & GONE:
-            self.close(slot, slot.end_reason or reasons.PEER_RESET, slot.end_detail)
 
     def _describe_fault(self, slot: Slot, fault: int, found: int, expected: int) -> FrameError:
         endpoint = slot.endpoint
@@ -273,6 +230,9 @@ class NativeEngine(EngineBase):
 
     def _end_stream(self, slot: Slot, farewell: bytes) -> bool:
         return self.wire.end_stream(slot, farewell)
+
+    def _read_away(self, slot: Slot) -> bool:
+        return self.wire.read_away(slot)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
         return self.wire.incomplete(slot)

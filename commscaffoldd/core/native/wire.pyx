@@ -397,11 +397,6 @@ cdef class Wire:
             found.append((<int> trouble.kind, slot, trouble.fault, trouble.first, trouble.second, head))
         return found
 
-    @property
-    def has_troubles(self):
-        """Whether `troubles` is worth a call."""
-        return self._troubles_count != 0
-
     def arrived(self):
         """The messages of the last `wait` as Python objects: slots, connections, and lists of frames.
 
