@@ -8,7 +8,19 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-MODULES: Final = ("dispatch", "flight", "frames", "header", "queues", "request", "sending", "slot", "turn", "wire")
+MODULES: Final = (
+    "dispatch",
+    "flight",
+    "frames",
+    "header",
+    "queues",
+    "request",
+    "sending",
+    "slot",
+    "turn",
+    "wire",
+    "writer",
+)
 """What is compiled."""
 _THIS: Final = sys.implementation.cache_tag
 _FOLDER: Final = Path(__file__).parent

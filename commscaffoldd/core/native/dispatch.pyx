@@ -156,8 +156,7 @@ cdef class Dispatcher:
                 added += 1
         if added:
             self._backlog.in_count += added
-            if not slot._owned:
-                slot._owned = True
+            if slot.try_own():
                 self._go_on(slot)
         return 0
 
@@ -172,10 +171,11 @@ cdef class Dispatcher:
             self._engine.resume_if_few(slot)
         if outcome == ELSEWHERE:
             self._ready.append(slot)
-        elif outcome == MORE or (outcome == DONE and PyList_GET_SIZE(slot.pending)):
+        elif outcome == MORE:
             self._handed_back.append(slot)
         elif outcome == DONE:
-            slot._owned = False
-            if slot._state == DRAINING:
+            if not slot.disown_if_done():
+                self._handed_back.append(slot)
+            elif slot._state == DRAINING:
                 self._engine.check_drained(slot)
         return 0

@@ -23,6 +23,7 @@ from commscaffoldd.core.native.header import Header
 from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.native.wire import TroubleKind, Wire
+from commscaffoldd.core.native.writer import Writer
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Ready, Slot, State
 
@@ -73,7 +74,8 @@ class NativeEngine(EngineBase):
     ) -> None:
         """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
         self.wire = Wire(connections.send_buffer, per_connection)
-        self.send_queue = SendQueue(self.wire, self)
+        self.send_queue = SendQueue(Writer(self.wire, self.landed))
+        self._writers: list[Writer] = []  # not in use now: as many as there were threads here at the same time
         super().__init__(
             frame,
             connections,
@@ -128,17 +130,16 @@ class NativeEngine(EngineBase):
 
     def write(self, slots: Iterable[Slot], counters: Counters) -> None:
         """See `Engine.write`."""
-        messages, sent, sends, freed, failed, busy = self.wire.write(slots if type(slots) is list else list(slots))
-        counters.messages_out += messages
-        counters.bytes_out += sent
-        counters.sends += sends
-        for slot in busy:  # the sender is writing to it, or replies have come meanwhile
+        try:
+            writer = self._writers.pop()
+        except IndexError:
+            writer = Writer(self.wire, self.landed)
+        for slot in writer.write(slots if type(slots) is list else list(slots), counters):
             self.send_queue.put(slot)
-        if freed or failed:
-            self.landed(freed, failed)
+        self._writers.append(writer)
 
     def landed(self, freed: Iterable[NativeSlot], failed: Iterable[tuple[NativeSlot, int]]) -> None:
-        """Something has been sent, or could not be. Any thread; the send queue calls it.
+        """Something has been sent, or could not be. Any thread; writers call it.
 
         Args:
             freed: slots with which something shall go on, now that their client has read.

@@ -1,7 +1,5 @@
 """The send queue, and what the sender's thread does with it.
 
-    slots with replies ──launch, with the GIL──► flights ──fly, without──► ──land, with the GIL──► slots
-
 Who puts a reply wakes the sender if it sleeps, and goes on. The sender looks when it gets the GIL, and that makes batches by
 itself: a business thread that runs quick handlers keeps the GIL until its queue is empty, and all their replies leave in
 one flight for each connection; one whose handler waits for something gives the GIL up, and no reply waits for that
@@ -18,35 +16,19 @@ the server, that one carried a third of the messages, since it was woken for eac
 where it should have been better, both carried the same.
 """
 
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memset
-
-from commscaffoldd.core.native.flight cimport SCRATCH_SIZE, begin_flight, fly
 from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
 
 
 cdef class SendQueue:
     """Slots with something in their outbox. Any thread puts; the sender takes, in `run`."""
 
-    def __cinit__(self, Wire wire not None, engine):
-        """A queue.
-
-        Args:
-            wire: whose slots they are.
-            engine: is told of slots with which something shall go on, and of sockets that have failed.
-        """
-        self._wire = wire
-        self._engine = engine
+    def __cinit__(self, Writer writer not None):
+        """A queue; `writer` is the sender's."""
+        self.writer = writer
         self._slots = []
-        self._scratch = <uint8_t*> malloc(SCRATCH_SIZE)
-        if self._scratch == NULL:
-            raise MemoryError
-        self._reserve(64)
         sem_init(&self._wake, 0, 0)
 
     def __dealloc__(self):
-        free(self._flights)
-        free(self._scratch)
         sem_destroy(&self._wake)
 
     # -- any thread, with the GIL --------------------------------------------------------------------------
@@ -79,9 +61,10 @@ cdef class SendQueue:
             self._sleeping = False
             sem_post(&self._wake)
 
-    cdef list take(self):
-        """Take all slots, to write to them on another thread than the sender's."""
-        cdef list fresh = [], slots = self._slots  # made first: see `launch`
+    cpdef list take(self):
+        """Take all slots, to write to them. Any thread."""
+        # First: making a list may run the garbage collector, and that anybody's code, which may put slots.
+        cdef list fresh = [], slots = self._slots
         cdef NativeSlot slot
         self._slots = fresh
         for slot in slots:
@@ -94,9 +77,11 @@ cdef class SendQueue:
         """Send what is put, until closed; count it."""
         while True:
             if self._slots:
-                self.launch()
-                self.fly()
-                self.land(counters)
+                # Who else is writing to a slot looks into its outbox again; what came meanwhile is ours.
+                self.writer.launch(self.take())
+                self.writer.fly()
+                for slot in self.writer.land(counters):
+                    self.append_quietly(slot)
             elif self._closed:
                 return
             else:
@@ -104,53 +89,3 @@ cdef class SendQueue:
                 with nogil:
                     sem_wait(&self._wake)  # if it ends early, by a signal or an old wake-up, there is nothing yet
                 self._sleeping = False
-
-    def launch(self):
-        """Begin a flight for each slot in the queue that has something to send."""
-        cdef NativeSlot slot
-        # First: making a list may run the garbage collector, and that anybody's code, which may put slots.
-        cdef list fresh = [], freed = [], slots = self._slots
-        self._slots = fresh
-        self._reserve(len(slots))
-        self._flying = 0
-        for slot in slots:
-            slot.dirty = False
-            if begin_flight(slot, &self._flights[self._flying]):
-                self._flying += 1
-            elif not slot.writing:  # else the reactor is writing to it, and looks into the outbox again
-                self._wire._note_freed(slot, freed)
-        if freed:
-            self._engine.landed(freed, ())
-
-    def fly(self):
-        """Send all flights, without the GIL."""
-        cdef Py_ssize_t index
-        with nogil:
-            for index in range(self._flying):
-                fly(&self._flights[index], self._scratch)
-
-    def land(self, counters):
-        """Enter what has flown into its slots."""
-        cdef Py_ssize_t index
-        cdef list freed = [], failed = [], again = []
-        memset(&self._totals, 0, sizeof(Totals))
-        for index in range(self._flying):
-            self._wire._land(&self._flights[index], &self._totals, freed, failed, again)
-        self._flying = 0
-        counters.messages_out += self._totals.messages
-        counters.bytes_out += self._totals.bytes
-        counters.sends += self._totals.sends
-        for slot in again:  # replies have come for them meanwhile
-            self.append(slot)
-        if freed or failed:
-            self._engine.landed(freed, failed)
-
-    cdef int _reserve(self, Py_ssize_t flights) except -1:
-        cdef Flight* more
-        if flights > self._capacity:
-            more = <Flight*> realloc(self._flights, flights * sizeof(Flight))
-            if more == NULL:
-                raise MemoryError
-            self._flights = more
-            self._capacity = flights
-        return 0

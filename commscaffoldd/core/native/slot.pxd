@@ -71,6 +71,8 @@ cdef class NativeSlot:
 
     cdef bint put(self, int64_t generation, uint64_t message_id, uint64_t sequence, object body) except -1
     cdef void forget_outbox(self)
+    cpdef bint try_own(self) noexcept
+    cpdef bint disown_if_done(self) noexcept
     cpdef list take_parked(self)
 
 

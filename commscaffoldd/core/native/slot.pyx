@@ -8,8 +8,8 @@ Ownership, and which thread may do what:
   that the garbage collector knows, until Python 3.12: what a step needs is made before it begins.
 - **Without the GIL** two things happen. The reactor waits, receives and cuts (`wire.Wire.wait`): it uses `fd`, `kept`,
   `shape`, and reads `unsent` and the number of waiting messages, which may be old by a moment. A writer (the sender's
-  thread, see `sending.pyx`, or the reactor's, in `wire.Wire.write`) encodes and sends a flight: what it sends, and a
-  copy of the descriptor, have been taken out of the slot before, with the GIL, and `writing` has been set.
+  thread, see `sending.pyx`, or who calls `Engine.write`) encodes and sends flights, see `writer.pyx`: what it sends, and
+  a copy of the descriptor, have been taken out of the slot before, with the GIL, and `writing` has been set.
 - **`writing`** makes writers exclude each other: no second flight of a slot begins before the first has landed, and
   who lands it sees to what has been put into the outbox meanwhile. So replies leave in the order in which they were put.
 - **Closing while somebody writes.** `cut_off` raises the generation and forgets the descriptor, but leaves it open: the
@@ -138,7 +138,7 @@ cdef class NativeSlot:
         """Whether somebody has the right to run its messages."""
         return bool(self._owned)
 
-    def try_own(self):
+    cpdef bint try_own(self) noexcept:
         """Take the right to run its messages, if it is free. Any thread."""
         if self._owned:
             return False
@@ -154,7 +154,7 @@ cdef class NativeSlot:
         self.pending += work
         return self.try_own()
 
-    def disown_if_done(self):
+    cpdef bint disown_if_done(self) noexcept:
         """See `Slot.disown_if_done`. Whoever has the right."""
         if PyList_GET_SIZE(self.pending):
             return False

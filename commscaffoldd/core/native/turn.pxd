@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
 from commscaffoldd.core.native.request cimport Mode, NativeRequest
@@ -25,6 +25,9 @@ cdef class Turns:
     cdef int _suspect(self, list pending, Py_ssize_t done) except -1
     cdef int _call(self, NativeSlot slot, NativeRequest request) except -1
     cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1
+    cdef int _queue(
+        self, NativeSlot slot, int64_t generation, uint64_t message_id, uint64_t sequence, object body
+    ) except -1
     cdef int flush_soon(self, NativeSlot slot) except -1
     cdef int begin_slow(self) except -1
     cdef int end_slow(self) except -1

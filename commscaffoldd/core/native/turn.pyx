@@ -6,11 +6,10 @@ All of it runs with the GIL, but what handlers do.
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE, PyList_SetSlice
-from cpython.object cimport PyObject
 
 from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.header cimport Header
-from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, POOL, mode_of
+from commscaffoldd.core.native.request cimport INLINE, POOL, mode_of
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.turn import MESSAGES
 from commscaffoldd.core.turn import Outcome as PythonOutcome
@@ -60,15 +59,12 @@ cdef class Turns:
                 self.begin_slow()
                 work.route.function(work)
                 self.end_slow()
-        if self._here == POOL:
-            if done > measured and seconds() - began > QUICK * done:
-                self._suspect(pending, done)
+        if self._here == POOL and done > measured and seconds() - began > QUICK * done:
+            self._suspect(pending, done)
         PyList_SetSlice(pending, 0, done, <object> NULL)
         self.done = done
         # Parking gives the right away: from then on another thread may be at `pending`, so it comes last.
-        if outcome == PARKED:
-            if slot.park(slot, self._send_buffer):
-                return outcome
+        if outcome == PARKED and not slot.park(slot, self._send_buffer):
             outcome = MORE
         if outcome == MORE and not PyList_GET_SIZE(pending):
             outcome = DONE
@@ -122,18 +118,19 @@ cdef class Turns:
         if type(result) is bytes:
             size = PyBytes_GET_SIZE(result)
             if header.min_sent <= size <= header.max_sent and request.id <= header.max_id:
-                if slot.put(request.generation, request.id, request.sequence, result):
-                    self.flush_soon(slot)
-                else:
-                    self._counters.late_replies += 1
-                return 0
+                return self._queue(slot, request.generation, request.id, request.sequence, result)
         return self._finish(slot, request, self._runner.finish(request, slot.endpoint, self._counters, result))
 
     cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1:
         if reply is None:
             return 0
         message_id, sequence, body = reply
-        if slot.put(request.generation, message_id, sequence, body):
+        return self._queue(slot, request.generation, message_id, sequence, body)
+
+    cdef int _queue(
+        self, NativeSlot slot, int64_t generation, uint64_t message_id, uint64_t sequence, object body
+    ) except -1:
+        if slot.put(generation, message_id, sequence, body):
             self.flush_soon(slot)
         else:
             self._counters.late_replies += 1
@@ -243,12 +240,10 @@ cdef class Loop:
         elif outcome == ELSEWHERE:
             self._hand_back(slot)
         elif outcome == DONE:
-            if PyList_GET_SIZE(slot.pending):
+            if not slot.disown_if_done():
                 self._ready.append(slot)
-            else:
-                slot._owned = False
-                if slot._state == DRAINING:
-                    self._engine.check_drained(slot)
+            elif slot._state == DRAINING:
+                self._engine.check_drained(slot)
         return 0
 
     cdef int _run_concurrent(self, tuple work) except -1:

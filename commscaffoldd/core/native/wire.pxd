@@ -35,9 +35,6 @@ cdef struct Trouble:
     size_t head_size
 
 
-cdef enum:
-    SCRATCHES = 1  # the reactor writes; tests write from other threads as well
-
 cdef struct Totals:
     uint64_t messages
     uint64_t bytes
@@ -56,8 +53,6 @@ cdef class Wire:
     cdef size_t arrivals_count
     cdef Trouble* _troubles
     cdef size_t _troubles_count
-    cdef uint8_t* _scratches[SCRATCHES]  # not in use now
-    cdef int _scratches_count
 
     cdef void _look(self, void* events, int count, int64_t budget, bint pausing) noexcept nogil
     cdef int64_t _receive(self, NativeSlot slot) noexcept nogil
@@ -65,5 +60,5 @@ cdef class Wire:
     cdef void _forget_arrivals(self)
     cdef int _arm(self, NativeSlot slot) except -1
     cdef bint _must_wait(self, NativeSlot slot) noexcept nogil
-    cdef int _note_freed(self, NativeSlot slot, list freed) except -1
-    cdef int _land(self, Flight* flight, Totals* totals, list freed, list failed, list again) except -1
+    cdef int note_freed(self, NativeSlot slot, list freed) except -1
+    cdef int land(self, Flight* flight, Totals* totals, list freed, list failed, list again) except -1

@@ -1,8 +1,8 @@
 """The wire: clients' sockets, touched without the GIL. Its owner is `engine.NativeEngine`.
 
 `wait` is the reactor's: epoll_wait(2), recv(2) from all that have something to say, cutting and checking of frames, all
-without the GIL, once per batch. `write` is the sender's and the reactor's: it takes the outboxes with the GIL, encodes
-and sends without it, one system call for each connection, and settles with it. See `slot.pyx` for who owns what.
+without the GIL, once per batch. Writing is in `writer.pyx`; what it has done is entered here. See `slot.pyx` for who
+owns what.
 """
 
 import os
@@ -13,7 +13,7 @@ from libc.errno cimport EAGAIN, EINTR, errno as c_errno
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from commscaffoldd.core.native.flight cimport Flight, SCRATCH_SIZE, begin_flight, fly
+from commscaffoldd.core.native.flight cimport Flight
 from commscaffoldd.core.native.frames cimport Cut, Frame, Kept, NO_FAULT, NO_MEMORY, cut, drop_kept, keep, make_room, reserve
 from commscaffoldd.core.native.posix cimport *
 from commscaffoldd.core.native.slot cimport DRAINING, LINGERING, OPEN, Unsent, count_waiting, free_replies
@@ -24,7 +24,6 @@ cdef enum:
     ARENA_SIZE = 1 << 18  # where a batch's bytes lie until its messages have been handed on
     JOIN_BELOW = 4096  # beginnings of frames smaller than this are copied in front of the next read
     MAX_ACCEPTED = 64  # at once: accept.BATCH
-    FLIGHTS = 64  # connections written to at once; more take turns
 
 cdef uint64_t NO_SLOT = 1  # in epoll's data: the rest is a descriptor; slots' addresses are even
 
@@ -61,9 +60,6 @@ cdef class Wire:
         free(self._troubles)
         free(self._arena)
         free(self.frames.items)
-        while self._scratches_count:
-            self._scratches_count -= 1
-            free(self._scratches[self._scratches_count])
         self.shut()
 
     def shut(self):
@@ -274,7 +270,6 @@ cdef class Wire:
         cdef Arrival* arrival
         cdef Trouble* trouble
         cdef Cut result
-        cdef bint whole
         where = self._arena + self._arena_used
         if before < JOIN_BELOW:
             if before:
@@ -326,8 +321,7 @@ cdef class Wire:
         arrival.dropped += result.dropped
         arrival.finished = arrival.count or arrival.dropped
         if result.fault == NO_FAULT:
-            whole = keep(kept, where + result.used, got - result.used, result.needed)
-            if not whole:
+            if not keep(kept, where + result.used, got - result.used, result.needed):
                 result.fault = NO_MEMORY
             arrival.incomplete = kept.size != 0
         self._arena_used += result.used
@@ -418,65 +412,16 @@ cdef class Wire:
             found.append((<object> arrival.slot, <object> arrival.connection, frames))
         return found
 
-    # -- writing: the reactor's thread and business threads; the sender's way is in sending.pyx ------------
+    # -- writing: any thread, with the GIL; see writer.pyx -------------------------------------------------
 
-    def write(self, list slots not None):
-        """Encode and send what waits for these slots, as far as their sockets take it.
-
-        Returns:
-            Messages, bytes and system calls; slots with which something shall go on now that their client has
-            read; slots whose socket has failed, with their generation; slots for which the sender must look again.
-        """
-        cdef Flight[FLIGHTS] flights
-        cdef uint8_t* scratch
-        cdef NativeSlot slot
-        cdef Totals totals
-        cdef list freed = [], failed = [], busy = []
-        cdef Py_ssize_t done = 0
-        cdef int count, index
-        memset(&totals, 0, sizeof(totals))
-        if self._scratches_count:
-            self._scratches_count -= 1
-            scratch = self._scratches[self._scratches_count]
-        else:
-            scratch = <uint8_t*> malloc(SCRATCH_SIZE)
-            if scratch == NULL:
-                raise MemoryError
-        while True:
-            count = 0
-            while count < FLIGHTS and done < len(slots):
-                slot = slots[done]
-                done += 1
-                if begin_flight(slot, &flights[count]):
-                    count += 1
-                elif slot.writing:
-                    busy.append(slot)
-                else:
-                    self._note_freed(slot, freed)
-            if count:
-                with nogil:
-                    for index in range(count):
-                        fly(&flights[index], scratch)
-                for index in range(count):
-                    # Replies that have come meanwhile are left to the sender: this must end.
-                    self._land(&flights[index], &totals, freed, failed, busy)
-            elif done >= len(slots):
-                break
-        if self._scratches_count < SCRATCHES:
-            self._scratches[self._scratches_count] = scratch
-            self._scratches_count += 1
-        else:
-            free(scratch)
-        return totals.messages, totals.bytes, totals.sends, freed, failed, busy
-
-    cdef int _note_freed(self, NativeSlot slot, list freed) except -1:
+    cdef int note_freed(self, NativeSlot slot, list freed) except -1:
         if slot.unsent <= self._send_buffer:
             slot.over_since = 0.0
             if slot._parked is not None or slot._paused or slot._state == DRAINING:
                 freed.append(slot)
         return 0
 
-    cdef int _land(self, Flight* flight, Totals* totals, list freed, list failed, list again) except -1:
+    cdef int land(self, Flight* flight, Totals* totals, list freed, list failed, list again) except -1:
         """Enter what one flight has done into its slot; with the GIL."""
         cdef NativeSlot slot = <NativeSlot> flight.slot
         totals.messages += flight.count
@@ -497,7 +442,7 @@ cdef class Wire:
                 self._arm(slot)
                 if slot.outbox.count and not slot._blocked:
                     again.append(slot)
-                self._note_freed(slot, freed)
+                self.note_freed(slot, freed)
         free_replies(flight.replies, flight.count)
         Py_XDECREF(flight.header)
         return 0

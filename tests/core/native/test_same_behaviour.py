@@ -37,6 +37,8 @@ def player(engine: str, family: str, layout: str, on_bad_checksum: str) -> Itera
             sock = socket.socket(listening.family)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
             sock.connect(listening.getsockname())
+            if family == "tcp":  # what a client sends in pieces is there at once, and does not wait for an ACK
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return clients.enter_context(sock)
 
         with (

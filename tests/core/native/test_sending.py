@@ -45,7 +45,7 @@ def put(rig: EngineRig, slot: Any, body: bytes) -> None:
 def launch(rig: EngineRig, slot: Any, body: bytes) -> None:
     """Queue a reply, and be the sender until it is on its way; `fly` does the rest."""
     put(rig, slot, body)
-    send_queue(rig).launch()
+    send_queue(rig).writer.launch(send_queue(rig).take())
 
 
 def send_queue(rig: EngineRig) -> Any:
@@ -54,8 +54,8 @@ def send_queue(rig: EngineRig) -> Any:
 
 def fly(rig: EngineRig) -> None:
     """Be the sender, until all is sent."""
-    send_queue(rig).fly()
-    send_queue(rig).land(rig.counters)
+    send_queue(rig).writer.fly()
+    send_queue(rig).writer.land(rig.counters)
     send_queue(rig).close()
     send_queue(rig).run(rig.counters)
 
