@@ -32,6 +32,7 @@ class PathSettings(Struct):
         flood: says who sends too much; `None`: nobody does.
         worker: this worker's number, part of connections' IDs.
         mutex: the accept mutex, if a listener uses it.
+        crowded: whether workers share the processors, so that one of their threads often waits for another one's.
     """
 
     listeners: list[Listener]
@@ -42,6 +43,7 @@ class PathSettings(Struct):
     flood: FloodGate | None
     worker: int
     mutex: AcceptMutex | None
+    crowded: bool = True
 
 
 class PathBacklog(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from commscaffoldd.worker.launch import Launch, ListenSocket
 from commscaffoldd.worker.plugins import make_endpoint
 from commscaffoldd.worker.timers import sharpen_timers
 
+BUSY_THREADS: Final = 2  # of a worker under load: with fewer processors they wait for each other
 SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
 
 
@@ -50,6 +52,7 @@ class Worker:
                 flood=flood,
                 worker=launch.number,
                 mutex=_accept_mutex(launch.sockets, launch.accept_lock),
+                crowded=len(os.sched_getaffinity(0)) <= BUSY_THREADS * config.daemon.workers,
             ),
             _lifecycle(host),
             self._publish,

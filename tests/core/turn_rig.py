@@ -143,7 +143,7 @@ def _native(engine: Any, routes: RouteTable, limit: int) -> Running:
         own = turn.PoolTurns(runner, Counters(), engine.send_buffer, send_queue, ready)
         return turn.Loop(ready, backlog, asked, own, hand_back).run
 
-    dispatcher = dispatch.Dispatcher(engine, engine.wire, send_queue, ready, backlog, routes, runner, unrouted)
+    dispatcher = dispatch.Dispatcher(engine, engine.wire, send_queue, ready, backlog, routes, runner, unrouted, False)
 
     def send_all() -> None:
         send_queue.close()

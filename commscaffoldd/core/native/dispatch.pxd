@@ -30,6 +30,7 @@ cdef class Dispatcher:
     cdef object _unrouted
     cdef InlineTurns _inline
     cdef object _handed_back
+    cdef bint _crowded
     cdef double _flood_rate  # messages a second; 0: no limit
     cdef double _flood_burst
     cdef readonly object counters

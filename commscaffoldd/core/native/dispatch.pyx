@@ -14,6 +14,7 @@ from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, make_request,
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.native.turn cimport DONE, ELSEWHERE, MORE, Outcome
 
+cdef Py_ssize_t MANY = 8  # connections with messages on their way: so many make a batch worth waiting for
 cdef double LOOK = 0.002  # seconds between two looks whether what waits is being taken
 
 
@@ -64,12 +65,14 @@ cdef class Dispatcher:
         routes,
         runner,
         unrouted,
+        bint crowded,
     ):
-        """See `dispatch.Dispatcher`; `wire` is the engine's."""
+        """See `dispatch.Dispatcher`; `wire` is the engine's; `crowded` is that of `PathSettings`."""
         self._engine = engine
         self._wire = wire
         self._send_queue = send_queue
         self._ready = ready
+        self._crowded = crowded
         self._backlog = backlog
         self._ways = Ways(routes)
         self._unrouted = unrouted
@@ -113,6 +116,9 @@ cdef class Dispatcher:
             for slot in written:
                 slot.written = False
             self._engine.write(written, self.counters)
+        if self._crowded and not self._ready._slow and not self._handed_back:
+            if self._ready._count >= MANY or self._send_queue.under_way() >= MANY:
+                self._send_queue.await_sent()
 
     def submit(self, NativeSlot slot not None, list work not None):
         """See `dispatch.Dispatcher.submit`."""

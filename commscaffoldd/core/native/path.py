@@ -28,7 +28,17 @@ def make_native_path(settings: PathSettings) -> Path:
     backlog = Backlog(business.queue)
     runner = HandlerRunner(FailureLog())
     unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
-    dispatcher = Dispatcher(engine, engine.wire, engine.send_queue, ready, backlog, settings.routes, runner, unrouted)
+    dispatcher = Dispatcher(
+        engine,
+        engine.wire,
+        engine.send_queue,
+        ready,
+        backlog,
+        settings.routes,
+        runner,
+        unrouted,
+        settings.crowded,
+    )
     counters = [Counters() for _ in range(business.threads)]
     loops = [
         Loop(

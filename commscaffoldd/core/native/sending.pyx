@@ -14,9 +14,20 @@ unexpectedly become slow. Measured: 38,000 against 32,000 quick messages a secon
 Measured against a sender that is given each turn's flights and sends them without ever taking the GIL: with one processor for
 the server, that one carried a third of the messages, since it was woken for each of them; beside handlers that compute,
 where it should have been better, both carried the same.
+
+Where workers share all processors, the reactor does not go back to its sockets while what it has given to the pool is on
+its way: the first replies would bring the first new messages, for which the kernel would take the processor from the sender
+that is sending the rest, and batches would break into ever smaller ones. It waits until the sender is done, for `AWAIT`
+at most. Measured with one processor for the server: 105,000 against 84,000 messages a second at 50 connections with one
+message in flight each, and the 99th percentile of latency 0.9 against 2.3 ms.
 """
 
+from cpython.list cimport PyList_GET_SIZE
+
+from commscaffoldd.core.native.gate cimport gate_destroy, gate_init, gate_open, gate_wait
 from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
+
+cdef long AWAIT = 200_000  # nanoseconds
 
 
 cdef class SendQueue:
@@ -27,8 +38,10 @@ cdef class SendQueue:
         self.writer = writer
         self._slots = []
         sem_init(&self._wake, 0, 0)
+        gate_init(&self._sent)
 
     def __dealloc__(self):
+        gate_destroy(&self._sent)
         sem_destroy(&self._wake)
 
     # -- any thread, with the GIL --------------------------------------------------------------------------
@@ -71,6 +84,20 @@ cdef class SendQueue:
             slot.dirty = False
         return slots
 
+    # -- the reactor's thread ------------------------------------------------------------------------------
+
+    cdef Py_ssize_t under_way(self) noexcept:
+        """Connections whose replies wait for the sender, or for the system call that sends them."""
+        return PyList_GET_SIZE(self._slots) + self.writer._flying
+
+    cdef void await_sent(self) noexcept:
+        """Wait until the sender has sent what it is given, for a moment at most."""
+        # What is opened once this has given up lets the next wait end early, no more.
+        self._awaited = True
+        with nogil:
+            gate_wait(&self._sent, AWAIT)
+        self._awaited = False
+
     # -- the sender's thread -------------------------------------------------------------------------------
 
     def run(self, counters):
@@ -82,6 +109,9 @@ cdef class SendQueue:
                 self.writer.fly()
                 for slot in self.writer.land(counters):
                     self.append_quietly(slot)
+                if self._awaited and not self._slots:
+                    self._awaited = False
+                    gate_open(&self._sent)
             elif self._closed:
                 return
             else:
