@@ -6,6 +6,8 @@ Inline handlers are run here, and their replies leave with one call of `engine.w
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Final
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.backlog import Backlog
@@ -22,6 +24,8 @@ from commscaffoldd.core.request import Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
+
+MANY: Final = 8  # connections whose messages wait for the pool: so many make a batch worth waiting for
 
 
 class Unrouted:
@@ -80,6 +84,7 @@ class Dispatcher:
         routes: RouteTable,
         runner: HandlerRunner,
         unrouted: Unrouted,
+        await_sent: Callable[[], None] | None = None,
     ) -> None:
         """A dispatcher.
 
@@ -90,6 +95,7 @@ class Dispatcher:
             routes: handlers by message ID.
             runner: calls the inline handlers.
             unrouted: answers what no handler is asked about.
+            await_sent: waits until the sender is done; `None`: the reactor has a processor of its own.
         """
         self._engine = engine
         self._ready = ready
@@ -97,6 +103,7 @@ class Dispatcher:
         self._routes = routes
         self._unrouted = unrouted
         self._flood = unrouted.flood
+        self._await_sent = await_sent
         self._handed_back: deque[Slot] = deque()
         self._written: list[Slot] = []  # slots in whose outbox this turn has put something
         self.counters = unrouted.counters
@@ -120,6 +127,8 @@ class Dispatcher:
         if self._written:
             self._engine.write(self._written, self.counters)
             self._written.clear()
+        if self._await_sent is not None and self._ready.qsize() >= MANY:
+            self._await_sent()
 
     def submit(self, slot: Slot, work: list[Work]) -> None:
         """Let a connection's messages wait in its order; run what is inline and comes first."""

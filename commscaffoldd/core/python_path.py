@@ -33,7 +33,8 @@ def make_python_path(settings: PathSettings) -> Path:
     backlog = Backlog(business.queue, business.threads)
     runner = HandlerRunner(FailureLog())
     unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
-    dispatcher = Dispatcher(engine, ready, backlog, settings.routes, runner, unrouted)
+    await_sent = send_queue.await_sent if settings.crowded else None
+    dispatcher = Dispatcher(engine, ready, backlog, settings.routes, runner, unrouted, await_sent)
     counters = [Counters() for _ in range(business.threads)]
     loops = [
         PoolLoop(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Final
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.slot import Slot
+
+AWAIT: Final = 0.0002  # seconds that the reactor waits for the sender at most
 
 
 class SendQueue:
@@ -22,12 +27,32 @@ class SendQueue:
 
     def __init__(self) -> None:
         self._slots: SimpleQueue[Slot | None] = SimpleQueue()
+        self._awaited = False
+        self._sent = threading.Lock()  # a gate, closed unless somebody is just being let through
+        self._sent.acquire()
 
     def put(self, slot: Slot) -> None:
         """Have the slot's outbox written."""
         if not slot.dirty:
             slot.dirty = True
             self._slots.put(slot)
+
+    def await_sent(self) -> None:
+        """Wait until the sender has sent what it is given, for a moment at most. The reactor's thread.
+
+        Where workers share all processors, the first replies would bring the first new messages, and their
+        reader would take the processor from the sender that is sending the rest: batches would become ever smaller.
+        """
+        self._awaited = True
+        self._sent.acquire(timeout=AWAIT)  # what is opened after that lets the next wait end early, no more
+        self._awaited = False
+
+    def tell_sent(self) -> None:
+        """What was taken has been sent. The sender."""
+        if self._awaited and not self._slots.qsize():
+            self._awaited = False
+            with contextlib.suppress(RuntimeError):  # it is open still
+                self._sent.release()
 
     def close(self) -> None:
         """Let `take` return `None` once all before has been taken."""
@@ -61,6 +86,7 @@ class SendLoop:
         """Write until the queue is closed. The sender's thread."""
         while (slots := self._queue.take()) is not None:
             self._engine.write(slots, counters)
+            self._queue.tell_sent()
 
 
 class Sender:
