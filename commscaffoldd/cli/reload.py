@@ -10,6 +10,7 @@ from commscaffoldd.cli import daemon, exit_codes
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
 from commscaffoldd.cli.options import config_option
+from commscaffoldd.cli.units import counted
 from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
@@ -28,9 +29,9 @@ _MARGIN: Final = 30.0
 def reload(config_file: str | None) -> None:
     """Take over changed plugins and configuration.
 
-    Returns when the new workers serve. A canary process loads everything first. If anything is wrong, the
-    reason is shown with file and line, and the running workers have not noticed. If all is well, new workers
-    start, then the old ones finish what they have and go.
+    A canary process loads everything first. If anything is wrong, the reason is shown with file and line, and
+    the running workers have not noticed. If all is well, new workers start, and the old ones hand their clients'
+    connections over to them and go. Returns when that is done. Clients notice nothing.
     """
     path = find_config(config_file)
     try:
@@ -49,8 +50,14 @@ def reload(config_file: str | None) -> None:
 def describe(answer: dict[str, Any]) -> str:
     """A reload's result in a line."""
     new, old = answer.get("workers", []), answer.get("retiring", [])
-    text = f"reloaded: {_count(new)} ready"
-    return f"{text}, {_count(old)} finishing what they have" if old else text
+    lines = [f"reloaded: {_count(new)} ready"]
+    if old:
+        lines[0] += f", {_count(old)} finishing what they have"
+    if "moved" in answer:
+        lines.append(f"{counted(answer['moved'], 'connection')} moved")
+    kept = answer.get("kept") or {}
+    lines += [f"{counted(number, 'connection')} could not: {reason}" for reason, number in kept.items()]
+    return "\n".join(lines)
 
 
 def _count(pids: list[int]) -> str:

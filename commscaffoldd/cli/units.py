@@ -32,6 +32,11 @@ def size(count: float) -> str:
     return f"{count:.1f} {_SIZES[-1]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 worker`, `1,234 connections`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def number(count: float) -> str:
     """A count with its thousands apart: `1,234,567`."""
     return f"{count:,}"

@@ -33,6 +33,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     group: str = ""
     stop_timeout: NotNegative = 30.0
     start_timeout: Positive = 30.0
+    handover_timeout: NotNegative = 10.0
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

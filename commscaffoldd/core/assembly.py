@@ -7,6 +7,7 @@ from typing import Final
 
 from commscaffoldd.core.business_pool import BusinessPool
 from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.departures import Departures
 from commscaffoldd.core.engine import EngineName
 from commscaffoldd.core.path import Path, PathSettings
 from commscaffoldd.core.python_path import make_python_path
@@ -21,6 +22,7 @@ class Core:
 
     Attributes:
         path: the parts that messages pass.
+        departures: lets connections go to another worker.
         reactor: the loop, for the main thread to run.
         pool: the business threads.
         sender: the sender's thread.
@@ -48,6 +50,9 @@ class Core:
             flood=settings.flood,
             lifecycle=lifecycle,
             tick=tick,
+        )
+        self.departures = Departures(
+            self.path.engine, self.path.dispatcher, lifecycle.handing_over, lifecycle.adopted
         )
         self.counters: list[Counters] = [
             self.reactor.counters,

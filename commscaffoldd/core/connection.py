@@ -49,6 +49,10 @@ class Connection:
             self._session = {}
         return self._session
 
+    def restore_session(self, session: dict[str, Any]) -> None:
+        """Begin with the session that another worker's plugins have left. Before any handler has the connection."""
+        self._session = session or None
+
     @property
     def is_open(self) -> bool:
         """Whether the client is still there, as far as is known now."""

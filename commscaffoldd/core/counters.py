@@ -15,6 +15,8 @@ from typing import Final
 COUNTERS: Final = (
     "accepted",  # connections accepted
     "closed",  # connections closed, for whatever reason
+    "handed_over",  # connections given to another worker
+    "adopted",  # connections taken over from another worker
     "messages_in",  # messages cut out of the streams, heartbeats among them
     "messages_out",  # replies, pushes, heartbeats and error replies handed to a socket
     "bytes_in",
@@ -54,6 +56,8 @@ class Counters:
 
     accepted: int
     closed: int
+    handed_over: int
+    adopted: int
     messages_in: int
     messages_out: int
     bytes_in: int

@@ -20,7 +20,7 @@ from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.layout import HEARTBEAT_ID
 from commscaffoldd.core.pool_loop import ReadyQueue
-from commscaffoldd.core.request import Request, Work
+from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
@@ -74,7 +74,11 @@ class Unrouted:
 
 
 class Dispatcher:
-    """Takes batches of messages apart."""
+    """Takes batches of messages apart.
+
+    Attributes:
+        held: leaving slots, with the right to run them: none of their messages runs any more.
+    """
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class Dispatcher:
         self._await_sent = await_sent
         self._handed_back: deque[Slot] = deque()
         self._written: list[Slot] = []  # slots in whose outbox this turn has put something
+        self.held: list[Slot] = []
         self.counters = unrouted.counters
         self._inline = TurnRunner("inline", runner, self.counters, engine.send_buffer, self._written.append)
 
@@ -124,9 +129,7 @@ class Dispatcher:
             self._dispatch(slot, connection, frames, batch.now)
         for _ in range(len(self._handed_back)):
             self._go_on(self._handed_back.popleft())
-        if self._written:
-            self._engine.write(self._written, self.counters)
-            self._written.clear()
+        self._write()
         if self._await_sent is not None and self._ready.qsize() >= MANY:
             self._await_sent()
 
@@ -136,10 +139,34 @@ class Dispatcher:
         if slot.submit(work):
             self._go_on(slot)
 
+    def take_over(self, slot: Slot, connection: Connection, frames: list[Frame]) -> None:
+        """Let messages that another worker has received wait, in their order. The reactor's thread."""
+        self._enqueue(slot, connection, frames)
+        self._write()
+
+    def go_on(self, slot: Slot) -> None:
+        """Run, or have run, what waits for a slot. The right to run it is held. The reactor's thread."""
+        self._handed_back.append(slot)
+
+    def run_first(self, slot: Slot, call: LifecycleCall) -> None:
+        """Have the pool run a hook before all that waits for a slot. The right to run it is held. The reactor."""
+        self._backlog.submitted += 1
+        slot.pending.insert(0, call)
+        self._ready.put(slot)
+
+    def forget(self, slot: Slot) -> None:
+        """Count all that waits for a slot as done. The right to run it is held. The reactor."""
+        self._backlog.taken[-1] += len(slot.pending) + len(slot.concurrent)
+        slot.pending.clear()
+        slot.concurrent.clear()
+
     def _dispatch(self, slot: Slot, connection: Connection, frames: list[Frame], now: float) -> None:
         if self._flood is not None and not self._flood.admit(slot, len(frames), now):
             self._unrouted.close_flood(slot)
-            return
+        else:
+            self._enqueue(slot, connection, frames)
+
+    def _enqueue(self, slot: Slot, connection: Connection, frames: list[Frame]) -> None:
         routes = self._routes
         waiting: list[Work] = []
         for message_id, sequence, body in frames:
@@ -159,8 +186,16 @@ class Dispatcher:
         if waiting:
             self.submit(slot, waiting)
 
+    def _write(self) -> None:
+        if self._written:
+            self._engine.write(self._written, self.counters)
+            self._written.clear()
+
     def _go_on(self, slot: Slot) -> None:
         """Run what is inline; pass the rest to the pool. The right to run the slot is held here."""
+        if slot.leaving and not (slot.pending and isinstance(slot.pending[0], LifecycleCall)):
+            self.held.append(slot)
+            return
         if slot.pending and slot.pending[0].route.mode != "inline":
             self._ready.put(slot)
             return

@@ -7,15 +7,17 @@ sees a socket, or knows what kind of transport a message came by.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.framing import Frame
-from commscaffoldd.core.slot import Slot
+from commscaffoldd.core.moving import ConnectionState, Snapshot
+from commscaffoldd.core.slot import Ready, Reply, Slot
 
 VARIABLE: Final = "COMMSCAFFOLDD_ENGINE"
 EngineName: TypeAlias = Literal["python", "native"]
@@ -66,6 +68,9 @@ class Engine(Protocol):
         What they do not take stays, and leaves by `poll`. The sender's thread and the reactor's.
         """
 
+    def flush_soon(self, slot: Slot) -> None:
+        """Have the sender write what waits in the slot's outbox. Any thread."""
+
     def wake(self) -> None:
         """Let `poll` return soon. Any thread."""
 
@@ -102,6 +107,36 @@ class Engine(Protocol):
 
     def stop_accepting(self) -> None:
         """Accept no more, for good. The reactor's thread."""
+
+    def watch_descriptor(self, fd: int, ready: Callable[[], None]) -> None:
+        """Have `poll` call this whenever this descriptor has something to read. The reactor's thread."""
+
+    def unwatch_descriptor(self, fd: int) -> None:
+        """Watch it no more; before it is closed. The reactor's thread."""
+
+    def adopt(self, fd: int, endpoint: Endpoint, state: ConnectionState) -> Slot:
+        """Go on with another worker's connection. The reactor's thread. Raises OSError."""
+
+    def hold(self, slot: Slot) -> bool:
+        """See `engine_moving.MovingEngine`, as for the next five. The reactor's thread."""
+
+    def let_go(self, slot: Slot) -> None:
+        """It stays: read from a held slot again."""
+
+    def freeze(self, slot: Slot) -> Snapshot | None:
+        """Write to it no more, and say what it holds."""
+
+    def thaw(self, slot: Slot) -> None:
+        """It stays: go on with a frozen slot."""
+
+    def seal(self, slot: Slot, queued: int) -> list[Reply]:
+        """Nothing can be queued any more."""
+
+    def release(self, slot: Slot) -> None:
+        """Forget a sealed connection."""
+
+    def unpark(self, work: Ready) -> None:
+        """Have work run that was parked."""
 
     def open_slots(self) -> Sequence[Slot]:
         """A snapshot of the slots with a connection. Any thread."""

@@ -132,6 +132,9 @@ class EngineBase(ABC):
         connection = slot.connection
         if connection is None:  # closed already
             return
+        if slot.state is State.MOVING:  # another worker may have it: whoever has it in the end is told
+            slot.end_reason, slot.end_detail = reason, detail
+            return
         parked = self._cut_off(slot)  # from here on nothing can be queued for this connection
         self._paused.discard(slot)
         self._deadlines.forget(slot)
@@ -146,6 +149,8 @@ class EngineBase(ABC):
 
     def drain(self, slot: Slot, reason: str, detail: str = "") -> None:
         """See `Engine.drain`."""
+        if slot.state is State.MOVING:  # see `close`
+            slot.end_reason, slot.end_detail = reason, detail
         if slot.state is not State.OPEN:
             return
         slot.end_reason, slot.end_detail = reason, detail
@@ -281,7 +286,7 @@ class EngineBase(ABC):
 
     def _resume(self, slot: Slot) -> None:
         self._paused.discard(slot)
-        if slot.paused and slot.connection is not None:
+        if slot.paused and slot.connection is not None and not slot.leaving:
             # It was not silent, and not late with its frame: we did not listen.
             slot.last_seen = now = time.monotonic()
             self._deadlines.restart_frame(slot, now)

@@ -20,11 +20,12 @@ from commscaffoldd.core.address import describe_peer
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine import Batch
-from commscaffoldd.core.engine_base import EngineBase
+from commscaffoldd.core.engine_moving import MovingEngine
 from commscaffoldd.core.framing import FrameReader
+from commscaffoldd.core.moving import Snapshot
 from commscaffoldd.core.outflow import encode_outbox, send_chunks
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
-from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 READ_SIZE: Final = 65536  # bytes read from one connection in one turn
 MAX_EVENTS: Final = 512  # connections looked at in one turn
@@ -35,7 +36,7 @@ _EPOLLIN, _EPOLLOUT = select.EPOLLIN, select.EPOLLOUT
 _READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
 
 
-class EpollEngine(EngineBase):
+class EpollEngine(MovingEngine):
     """The pure Python engine; see `engine.Engine` for what each method promises."""
 
     name = "python"
@@ -106,6 +107,8 @@ class EpollEngine(EngineBase):
             if slot is None:  # a listener; or closed meanwhile by an earlier event of this turn
                 if fd == self._wake_fd:
                     os.eventfd_read(fd)
+                else:
+                    self._descriptor_ready(fd)
                 continue
             if mask & _EPOLLOUT:
                 slot.blocked = False
@@ -139,6 +142,12 @@ class EpollEngine(EngineBase):
             batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
 
     def _open(self, client: socket.socket, peer: str, endpoint: Endpoint, now: float) -> Slot:
+        slot = self._take_slot(client, endpoint)
+        self._introduce(slot, self._worker, peer, endpoint.address, now)
+        self._begin_watching(slot)
+        return slot
+
+    def _take_slot(self, client: socket.socket, endpoint: Endpoint) -> Slot:
         slot = self.pool.take()
         slot.clear()
         slot.socket = client
@@ -149,10 +158,6 @@ class EpollEngine(EngineBase):
             default_id=endpoint.default_id,
             drop_bad_checksums=self._frame.on_bad_checksum == "drop",
         )
-        slot.interest = select.EPOLLIN
-        self._introduce(slot, self._worker, peer, endpoint.address, now)
-        self._by_fd[client.fileno()] = slot
-        self._epoll.register(client.fileno(), slot.interest)
         return slot
 
     def _read(self, slot: Slot, mask: int, budget: int, batch: Batch) -> int:
@@ -244,7 +249,8 @@ class EpollEngine(EngineBase):
             assert client is not None, "an open slot has a socket"
             slot.chunks, slot.reader = [], None
             fd = client.fileno()
-            self._epoll.unregister(fd)
+            if slot.interest >= 0:
+                self._epoll.unregister(fd)
             client.close()
             del self._by_fd[fd]
         return parked
@@ -271,6 +277,63 @@ class EpollEngine(EngineBase):
             return False
         except OSError:
             return True
+
+    # -- what MovingEngine asks for ------------------------------------------------------------------------
+
+    def _freeze(self, slot: Slot) -> bool:
+        with slot.lock:  # so nobody is just writing
+            assert slot.socket is not None, "an open slot has a socket"
+            slot.state = State.MOVING
+            slot.blocked = True  # nobody begins to write
+            slot.interest = -1
+            self._epoll.unregister(slot.socket.fileno())
+        return True
+
+    def _thaw(self, slot: Slot) -> None:
+        with slot.lock:
+            slot.state = State.OPEN
+            self._begin_watching(slot)
+
+    def _snapshot(self, slot: Slot) -> Snapshot:
+        client, reader, endpoint = slot.socket, slot.reader, slot.endpoint
+        assert client is not None, "a frozen slot has a socket"
+        assert reader is not None, "a frozen slot has a reader"
+        assert endpoint is not None, "a frozen slot has an endpoint"
+        with slot.lock:
+            outbox = tuple(slot.outbox)
+            unsent = b"".join([*slot.chunks, *(endpoint.layout.encode(*reply) for reply in outbox)])
+        return Snapshot(client.fileno(), reader.kept, unsent, len(outbox))
+
+    def _seal(self, slot: Slot) -> list[Reply]:
+        with slot.lock:
+            slot.state = State.LINGERING  # see `Slot.queue`
+            return slot.outbox
+
+    def _install(self, fd: int, endpoint: Endpoint) -> Slot:
+        client = socket.socket(fileno=fd)
+        client.setblocking(False)
+        return self._take_slot(client, endpoint)
+
+    def _fill(self, slot: Slot, received: bytes, unsent: bytes) -> None:
+        assert slot.reader is not None, "a slot in use has a reader"
+        slot.reader.keep(received)
+        if unsent:
+            slot.chunks = [unsent]
+            slot.unsent = len(unsent)
+            slot.blocked = True  # epoll says at once that it is not
+
+    def _begin_watching(self, slot: Slot) -> None:
+        assert slot.socket is not None, "a slot in use has a socket"
+        fd = slot.socket.fileno()
+        slot.interest = _EPOLLIN | (_EPOLLOUT if slot.blocked else 0)
+        self._by_fd[fd] = slot
+        self._epoll.register(fd, slot.interest)
+
+    def _register(self, fd: int) -> None:
+        self._epoll.register(fd, _EPOLLIN)
+
+    def _unregister(self, fd: int) -> None:
+        self._epoll.unregister(fd)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
         return (slot.reader.buffered, slot.reader.head) if slot.reader is not None else (0, b"")

@@ -83,6 +83,16 @@ class FrameReader:
         """The first few bytes of the incomplete frame; empty between frames."""
         return bytes(self._remainder[:16]) if self._remainder is not None else b""
 
+    @property
+    def kept(self) -> bytes:
+        """All bytes of the incomplete frame; empty between frames."""
+        return bytes(self._remainder) if self._remainder is not None else b""
+
+    def keep(self, data: bytes) -> None:
+        """Begin with what another reader has kept."""
+        if data:
+            self._remainder = bytearray(data)
+
     def feed(self, data: bytes) -> tuple[list[Frame], FrameError | None]:
         """Take the next bytes of the stream; give the frames that are complete now, and why it cannot go on.
 

@@ -12,11 +12,13 @@ from typing import Protocol
 from msgspec import Struct
 
 from commscaffoldd.core.accept import AcceptMutex, Listener
+from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.connection_pool import ConnectionPool
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
-from commscaffoldd.core.request import Work
+from commscaffoldd.core.framing import Frame
+from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Slot
@@ -68,6 +70,7 @@ class PathDispatcher(Protocol):
     """See `dispatch.Dispatcher`."""
 
     counters: Counters
+    held: list[Slot]
 
     def hand_back(self, slot: Slot) -> None:
         """Take a slot whose next message is for an inline handler. Any thread."""
@@ -80,6 +83,18 @@ class PathDispatcher(Protocol):
 
     def submit(self, slot: Slot, work: list[Work]) -> None:
         """Let work wait in its connection's order. The reactor's thread."""
+
+    def take_over(self, slot: Slot, connection: Connection, frames: list[Frame]) -> None:
+        """Let messages that another worker has received wait, in their order. The reactor's thread."""
+
+    def go_on(self, slot: Slot) -> None:
+        """Run what waits for a slot, with the right to run it. The reactor's thread."""
+
+    def run_first(self, slot: Slot, call: LifecycleCall) -> None:
+        """Have a hook run before all that waits for a slot, with the right to run it. The reactor's thread."""
+
+    def forget(self, slot: Slot) -> None:
+        """Count all that waits for a slot as done. The reactor's thread."""
 
 
 class Path(Struct):

@@ -14,24 +14,30 @@ from msgspec import Struct
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
+from commscaffoldd.core.moving import ConnectionState
 from commscaffoldd.core.path import PathBacklog, PathDispatcher
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Route
+from commscaffoldd.core.session import unpack_session
 from commscaffoldd.core.slot import Slot
 
 logger = logging.getLogger(__name__)
 
 TICK: Final = 0.25  # seconds between two publications of the worker's numbers
+STEP: Final = 0.001  # seconds of the longest wait while something is called in each turn
 LAST_TICK: Final = 0.02  # seconds between two looks whether all is done, once it stops
 
 
 class Lifecycle(Struct, frozen=True):
-    """Routes to the hooks for a connection's beginning and end; `None` where no plugin wants to know."""
+    """Routes to the hooks of a connection's life; `None` where no plugin wants to know."""
 
     opened: Route | None = None
     closed: Route | None = None
+    handing_over: Route | None = None
+    adopted: Route | None = None
 
 
 class Reactor:
@@ -66,6 +72,7 @@ class Reactor:
         self._next_tick = 0.0
         self._shed_at = 0.0  # monotonic: when a queue that is still full is relieved of those who do not read
         self.counters = dispatcher.counters
+        self._steps: list[Callable[[], bool]] = []
         self._stop_timeout: float | None = None
 
     # -- any thread ----------------------------------------------------------------------------------------
@@ -87,8 +94,25 @@ class Reactor:
         self._wind_down(time.monotonic())
         self._publish(time.monotonic())
 
+    def adopt(self, fd: int, endpoint: Endpoint, state: ConnectionState) -> Slot:
+        """Go on with another worker's connection. The descriptor is the engine's from now on. Raises OSError."""
+        slot = self._engine.adopt(fd, endpoint, state)
+        connection = slot.connection
+        assert connection is not None, "an adopted slot has its connection"
+        connection.restore_session(unpack_session(state.session))
+        if self._lifecycle.adopted is not None:
+            self._dispatcher.submit(slot, [LifecycleCall(connection, "", self._lifecycle.adopted)])
+        self._dispatcher.take_over(slot, connection, state.messages)
+        return slot
+
+    def call_each_turn(self, step: Callable[[], bool]) -> None:
+        """Call this in each turn, and turn every few milliseconds, until it gives `False`."""
+        self._steps.append(step)
+
     def _turn(self, longest: float = TICK) -> None:
         backlog, dispatcher = self._backlog, self._dispatcher
+        if self._steps:
+            longest = min(longest, STEP)
         room = backlog.room
         if backlog.full or room <= 0:
             self._mind_full_queue()
@@ -98,6 +122,9 @@ class Reactor:
         dispatcher.dispatch(batch)
         for slot, connection, reason, detail in batch.closed:
             self._closed(slot, connection, reason, detail)
+        if self._steps:
+            steps, self._steps = self._steps, []  # one of them may bring another
+            self._steps += [step for step in steps if step()]
         if batch.now >= self._next_tick:
             self._publish(batch.now)
 

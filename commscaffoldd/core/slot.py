@@ -44,6 +44,7 @@ class State(enum.Enum):
     FREE = "free"  # in the pool
     OPEN = "open"
     DRAINING = "draining"  # not read any more; closed once all is handled and sent
+    MOVING = "moving"  # neither read from nor written to: another worker is about to have it, or this one goes on
     LINGERING = "lingering"  # our side is shut; waiting for the peer's, so that no reset destroys replies
     COOLING = "cooling"  # closed; waits for the recycler
 
@@ -83,6 +84,7 @@ class Slot:
         "index",
         "interest",
         "last_seen",
+        "leaving",
         "lock",
         "messages_in",
         "messages_out",
@@ -126,9 +128,10 @@ class Slot:
         self.connection: Connection | None = None
         self.socket: socket.socket | None = None
         self.reader: FrameReader | None = None
-        self.interest = 0  # what epoll watches the socket for
+        self.interest = 0  # what epoll watches the socket for; -1: it does not watch it at all
         self.blocked = False  # the socket is full; epoll tells when it takes more
         self.paused = False  # not read from, for now
+        self.leaving = False  # another worker shall have it: none of its messages is begun any more
         self.parked: list[Ready] = []  # what waits until the client has read some replies
         self.dirty = False  # already in the send queue
         self.over_since = 0.0  # monotonic time since which `unsent` is above send_buffer; 0: it is not
@@ -240,6 +243,17 @@ class Slot:
             if behind:
                 self.parked.append(work)
             return behind
+
+    def take_parked(self) -> list[Ready]:
+        """Take what is parked; it may be handled again. Whoever has flushed the slot, or moves it."""
+        with self.lock:
+            parked, self.parked = self.parked, []
+        return parked
+
+    @property
+    def running_concurrent(self) -> int:
+        """How many of its concurrent messages wait or run."""
+        return len(self.concurrent)
 
     def close_from_plugin(self, generation: int, reason: str) -> None:
         """Have the connection of this generation closed after what waits for it has been sent."""

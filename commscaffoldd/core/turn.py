@@ -20,7 +20,7 @@ class Outcome(enum.Enum):
 
     DONE = "done"  # nothing waits any more
     MORE = "more"  # its share of time is over
-    ELSEWHERE = "elsewhere"  # the next message is for the other kind of thread
+    ELSEWHERE = "elsewhere"  # the next message is for the other kind of thread, or for another worker
     PARKED = "parked"  # the client does not read; whoever sends goes on with it
 
 
@@ -68,10 +68,10 @@ class TurnRunner:
         done = 0
         outcome = MORE
         for work in slot.pending[:MESSAGES]:
-            if work.route.mode != self._here:
+            if work.route.mode != self._here or (slot.leaving and isinstance(work, Request)):
                 outcome = ELSEWHERE
                 break
-            if slot.unsent > self._send_buffer:
+            if slot.unsent > self._send_buffer and isinstance(work, Request):
                 outcome = PARKED
                 break
             done += 1

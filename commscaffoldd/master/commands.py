@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from commscaffoldd.master.control import ControlRequest
+from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.workers import Fleet, State, Worker
@@ -52,6 +53,10 @@ class Reloaded(Protocol):
     @property
     def old_pids(self) -> list[int]:
         """Who retires."""
+
+    @property
+    def connections(self) -> Outcome:
+        """What became of the old workers' connections."""
 
 
 class Commands:
@@ -99,7 +104,12 @@ class Commands:
             if result.errors:
                 request.fail(result.errors, result.exit_code)
             else:
-                request.answer(workers=result.new_pids, retiring=result.old_pids)
+                request.answer(
+                    workers=result.new_pids,
+                    retiring=result.old_pids,
+                    moved=result.connections.moved,
+                    kept=dict(result.connections.kept),
+                )
 
         self._operations.reload(request.progress, done)
 

@@ -17,6 +17,7 @@ from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
 from commscaffoldd.master.generation import Generation
+from commscaffoldd.master.handover import Handovers, Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
@@ -27,6 +28,7 @@ from commscaffoldd.master.privileges import PrivilegeError, drop, without_effect
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.readiness import Failed, Ready
 from commscaffoldd.master.reload import Reload, ReloadResult
+from commscaffoldd.master.retirement import Retirement
 from commscaffoldd.master.rows import ROWS, Rows
 from commscaffoldd.master.signals import Signals
 from commscaffoldd.master.spawn import RunWorker, Spawner
@@ -71,6 +73,7 @@ class ReloadAnswer:
     exit_code: int = 0
     new_pids: list[int] = dataclasses.field(default_factory=list)
     old_pids: list[int] = dataclasses.field(default_factory=list)
+    connections: Outcome = dataclasses.field(default_factory=Outcome)
 
 
 class Master:
@@ -93,12 +96,14 @@ class Master:
         self._children = Children()
         self._rows = Rows(Statistics(ROWS))
         self._questions = Questions(self._loop)
+        self._handovers = Handovers(self._loop)
         self._fleet = Fleet(
             loop=self._loop,
             children=self._children,
             rows=self._rows,
             spawn=Spawner(code.run_worker, self._private_fds).spawn,
             answered=self._questions.answered,
+            handing_over=self._handovers.heard,
             gone=self._worker_gone,
         )
         self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
@@ -185,7 +190,7 @@ class Master:
             canary_code=self._code.canary,
             open_log=lambda config: open_configured_log(config, self._default_log),
             progress=progress,
-            done=lambda result: self._reloaded(result, done),
+            done=lambda result: self._reloaded(result, progress, done),
         )
         self._reload.start(fd for fd in self._private_fds() if fd != self._generation.log.fileno())
 
@@ -246,22 +251,35 @@ class Master:
         self._notifier.ready(self._summary())
         self._startup.ready(Ready(os.getpid(), listening, tuple(worker.pid for worker in result.workers)))
 
-    def _reloaded(self, result: ReloadResult, done: Callable[[ReloadAnswer], None]) -> None:
+    def _reloaded(
+        self, result: ReloadResult, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]
+    ) -> None:
         self._reload = None
         self._last_reload = LastReload(now_text(), not result.errors, result.errors)
-        if self._state == "reloading":
-            self._state = "running"
         if result.generation is None:
             for error in result.errors:
                 LOG.error(f"the reload was refused: {error}")
-            answer = ReloadAnswer(result.errors, result.exit_code)
-        else:
-            before = self._generation
-            retiring = self._supervisor.adopt(result.generation, result.workers)
-            self._take_over_from(before, result.generation)
-            LOG.info(f"reloaded: {len(result.workers)} new workers serve, {len(retiring)} old ones retire")
-            answer = ReloadAnswer((), 0, [one.pid for one in result.workers], [one.pid for one in retiring])
-        if self._state == "running":
+            self._end_reload(ReloadAnswer(result.errors, result.exit_code), done)
+            return
+        before = self._generation
+        retiring = self._supervisor.adopt(result.generation, result.workers)
+        self._take_over_from(before, result.generation)
+        LOG.info(f"reloaded: {len(result.workers)} new workers serve, {len(retiring)} old ones retire")
+        new_pids, old_pids = [one.pid for one in result.workers], [one.pid for one in retiring]
+        Retirement(
+            loop=self._loop,
+            fleet=self._fleet,
+            handovers=self._handovers,
+            receivers=lambda: list(self._supervisor.serving.values()),
+            handover_timeout=result.generation.config.daemon.handover_timeout,
+            stop_timeout=result.generation.config.daemon.stop_timeout,
+            progress=progress,
+            done=lambda outcome: self._end_reload(ReloadAnswer((), 0, new_pids, old_pids, outcome), done),
+        ).start(retiring)
+
+    def _end_reload(self, answer: ReloadAnswer, done: Callable[[ReloadAnswer], None]) -> None:
+        if self._state == "reloading":
+            self._state = "running"
             self._notifier.ready(self._summary())
         done(answer)
 
@@ -274,6 +292,7 @@ class Master:
 
     def _worker_gone(self, worker: Worker) -> None:
         self._questions.gone(worker)
+        self._handovers.gone(worker)
         if self._state == "stopping":
             self._stopping.check()
 

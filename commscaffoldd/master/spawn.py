@@ -36,12 +36,21 @@ class Spawner:
         self._run_worker = run_worker
         self._private_fds = private_fds
 
-    def spawn(self, generation: Generation, number: int, slot: int, row: StatisticsRow) -> tuple[int, socket.socket]:
+    def spawn(
+        self, generation: Generation, number: int, slot: int, row: StatisticsRow
+    ) -> tuple[int, socket.socket, socket.socket]:
         """Fork worker `number`, which gets the sockets of `slot`.
 
-        Returns its pid and the master's end of its channel. Raises OSError.
+        Returns its pid and the master's ends of its channel and of the socket for orders. Raises OSError.
         """
         ours, theirs = socket.socketpair()
+        try:
+            our_orders, their_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
+        our_orders.setblocking(False)
         try:
             # what is still buffered would be written twice, should the child flush
             sys.stdout.flush()
@@ -55,15 +64,18 @@ class Spawner:
                         slot=slot,
                         row=row,
                         channel=theirs,
-                        masters_end=ours.fileno(),
+                        orders=their_orders,
+                        masters_ends={ours.fileno(), our_orders.fileno()},
                         mask=mask,
                     )
         except BaseException:
             ours.close()
+            our_orders.close()
             raise
         finally:
             theirs.close()
-        return pid, ours
+            their_orders.close()
+        return pid, ours, our_orders
 
     def _child(
         self,
@@ -73,15 +85,20 @@ class Spawner:
         slot: int,
         row: StatisticsRow,
         channel: socket.socket,
-        masters_end: int,
+        orders: socket.socket,
+        masters_ends: set[int],
         mask: Iterable[int],
     ) -> None:
         """Never returns: a child that came back would be a second master."""
         try:
             forget_in_child()
             sockets = [ListenSocket(*pair) for pair in generation.listeners.for_worker(slot)]
-            kept = {one.socket.fileno() for one in sockets} | {generation.log.fileno(), channel.fileno()}
-            _close({*self._private_fds(), masters_end} - kept)
+            kept = {one.socket.fileno() for one in sockets} | {
+                generation.log.fileno(),
+                channel.fileno(),
+                orders.fileno(),
+            }
+            _close({*self._private_fds(), *masters_ends} - kept)
             generation.log.install(f"worker {number}")
             set_title(f"worker {number}")
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -91,6 +108,7 @@ class Spawner:
                     config=generation.config,
                     sockets=sockets,
                     channel=channel,
+                    orders=orders,
                     log=generation.log,
                     statistics=row,
                     accept_lock=generation.accept_lock,

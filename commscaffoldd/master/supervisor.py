@@ -40,7 +40,7 @@ class Supervisor:
         self.vacant: dict[int, Vacancy] = {}
 
     def adopt(self, generation: Generation, workers: tuple[Worker, ...]) -> list[Worker]:
-        """Put these in charge; returns the former ones, which now retire."""
+        """Put these in charge; returns the former ones, which the caller retires."""
         former = list(self.serving.values())
         self._forget_vacancies()
         self.restarts.forgive()
@@ -48,8 +48,6 @@ class Supervisor:
         self.serving = {worker.slot: worker for worker in workers}
         for worker in workers:
             worker.observer = self
-        for worker in former:
-            self._fleet.retire(worker, generation.config.daemon.stop_timeout)
         self._changed()
         return former
 

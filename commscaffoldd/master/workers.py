@@ -56,8 +56,11 @@ class Spawn(Protocol):
 
     def __call__(
         self, generation: Generation, number: int, slot: int, row: StatisticsRow, /
-    ) -> tuple[int, socket.socket]:
-        """Fork worker `number`, with the sockets of `slot`; returns pid and our end of its channel. OSError."""
+    ) -> tuple[int, socket.socket, socket.socket]:
+        """Fork worker `number`, with the sockets of `slot`.
+
+        Returns pid and our ends of its channel and of the socket for orders. Raises OSError.
+        """
 
 
 class Worker:
@@ -68,6 +71,7 @@ class Worker:
         slot: its place, from 1 to the number of workers that are wanted; its replacement gets the same.
         failure: what it said about why it cannot start: kind and errors.
         got_ready: whether it ever was ready.
+        orders: our end of the socket for orders that come with descriptors.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Worker:
         self.got_ready = False
         self.failure: tuple[str, tuple[str, ...]] | None = None
         self.stream: LineStream | None = None
+        self.orders: socket.socket | None = None
         self.timer: Timer | None = None
 
     def __str__(self) -> str:
@@ -119,6 +124,7 @@ class Fleet:
         rows: Rows,
         spawn: Spawn,
         answered: Callable[[Worker, JsonObject], None],
+        handing_over: Callable[[Worker, JsonObject], None],
         gone: Callable[[Worker], None],
     ) -> None:
         self._loop = loop
@@ -126,6 +132,7 @@ class Fleet:
         self._rows = rows
         self._spawn = spawn
         self._answered = answered
+        self._handing_over = handing_over
         self._gone = gone
         self._numbers = itertools.count(1)
         self.living: list[Worker] = []
@@ -138,7 +145,7 @@ class Fleet:
         except NoRowError as error:
             raise StartError(f"worker {number} cannot start: {error}") from error
         try:
-            pid, channel = self._spawn(generation, number, slot, row)
+            pid, channel, orders = self._spawn(generation, number, slot, row)
         except OSError as error:
             self._rows.give_back(index)
             raise StartError(f"worker {number} cannot be forked: {error.strerror}") from error
@@ -150,6 +157,7 @@ class Fleet:
             observer=observer,
             row=(index, row),
         )
+        worker.orders = orders
         worker.stream = LineStream(self._loop, channel, _Channel(self, worker), _MAX_LINE, _MAX_UNSENT)
         self._children.add(pid, lambda status: self._ended(worker, status))
         self.living.append(worker)
@@ -170,8 +178,9 @@ class Fleet:
         self._set_timer(worker, _AFTER_QUIT, lambda: self._kill(worker, "did not quit"))
 
     def fds(self) -> list[int]:
-        """The master's ends of all channels."""
-        return [worker.stream.fileno() for worker in self.living if worker.stream and worker.stream.open]
+        """The master's ends of all channels and sockets for orders."""
+        fds = [worker.stream.fileno() for worker in self.living if worker.stream and worker.stream.open]
+        return fds + [worker.orders.fileno() for worker in self.living if worker.orders]
 
     def heard(self, worker: Worker, message: JsonObject) -> None:
         """A worker has said something."""
@@ -190,6 +199,8 @@ class Fleet:
                 seconds = worker.generation.config.daemon.stop_timeout + _AFTER_STOP
                 self._set_timer(worker, seconds, lambda: self._kill(worker, "did not stop in time"))
                 worker.observer.worker_leaving(worker)
+            case "handover":
+                self._handing_over(worker, message)
             case "answer":
                 self._answered(worker, message)
             case "ready" | "stopping":
@@ -222,6 +233,9 @@ class Fleet:
         if worker.stream is not None:
             worker.stream.drain()  # its last words may still be unread
             worker.stream.close()
+        if worker.orders is not None:
+            worker.orders.close()
+            worker.orders = None
         self._set_timer(worker, None, None)
         self.living.remove(worker)
         self._rows.give_back(worker.row_index)

@@ -52,5 +52,23 @@ def connection_opened(connection: Connection) -> None:
 
 
 @_hookspec
+def connection_handing_over(connection: Connection) -> None:
+    """Another worker process is about to go on with this connection: a reload, say. The client notices nothing.
+
+    In a pool thread, after the last handler of that connection here has returned. What shall go along must be in
+    `connection.session` then, as plain data. Here the connection is forgotten after this; `connection_closed` is not
+    called. Should it have to stay after all, `connection_adopted` follows, in this worker.
+    """
+
+
+@_hookspec
+def connection_adopted(connection: Connection) -> None:
+    """This worker goes on with a connection that another one has had; `connection.session` has come along.
+
+    In a pool thread, before the first of its messages that is handled here; instead of `connection_opened`.
+    """
+
+
+@_hookspec
 def connection_closed(connection: Connection, reason: str) -> None:
     """A client has gone. In a pool thread, after the last handler of that connection has returned."""

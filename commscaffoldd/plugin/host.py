@@ -27,18 +27,20 @@ class PluginHost:
         connection_opened: calls every plugin's hook, or `None` where no plugin has it. Any thread may call
             it; it raises nothing.
         connection_closed: the same, with the reason as second argument.
+        connection_handing_over, connection_adopted: as `connection_opened`.
     """
 
     def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route]) -> None:
         self.routes = routes
         self.names = tuple(plugin.name for plugin in plugins)
         self._calls = ordered_calls([hook for plugin in plugins for hook in plugin.hooks])
-        self.connection_opened: Callable[[Connection], None] | None = (
-            self._opened if self._calls["connection_opened"] else None
-        )
+        self.connection_opened = self._caller("connection_opened")
         self.connection_closed: Callable[[Connection, str], None] | None = (
             self._closed if self._calls["connection_closed"] else None
         )
+
+        self.connection_handing_over = self._caller("connection_handing_over")
+        self.connection_adopted = self._caller("connection_adopted")
 
     def self_test(self) -> None:
         """Let every plugin test itself. Call it before the worker has threads.
@@ -61,9 +63,14 @@ class PluginHost:
         for call in self._calls["worker_stopping"]:
             call.guarded({"worker": worker})
 
-    def _opened(self, connection: Connection) -> None:
-        for call in self._calls["connection_opened"]:
-            call.guarded({"connection": connection}, connection.id)
+    def _caller(self, hook: str) -> Callable[[Connection], None] | None:
+        calls = self._calls[hook]
+
+        def call_all(connection: Connection) -> None:
+            for call in calls:
+                call.guarded({"connection": connection}, connection.id)
+
+        return call_all if calls else None
 
     def _closed(self, connection: Connection, reason: str) -> None:
         for call in self._calls["connection_closed"]:

@@ -11,6 +11,7 @@ from typing import Final
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.accept import AcceptMutex, Listener
 from commscaffoldd.core.assembly import Core
+from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.heartbeat import HeartbeatWatchdog
@@ -41,10 +42,11 @@ class Worker:
         """
         config = launch.config
         flood = FloodGate(config.flood) if config.flood.enabled else None
+        listeners = [_listener(config, one) for one in launch.sockets]
         self.core = Core(
             wanted_engine(),
             PathSettings(
-                listeners=[_listener(config, one) for one in launch.sockets],
+                listeners=listeners,
                 frame=config.frame,
                 connections=config.connections,
                 business=config.business,
@@ -58,6 +60,7 @@ class Worker:
             self._publish,
         )
         self.engine, self.reactor = self.core.path.engine, self.core.reactor
+        self.endpoints = {one.endpoint.address: one.endpoint for one in listeners}
         self._row = launch.statistics
         self._recycler = Recycler(self.core.path.connections)
         self._watchdog = (
@@ -105,11 +108,17 @@ def _accept_mutex(sockets: list[ListenSocket], path: Path) -> AcceptMutex | None
 
 
 def _lifecycle(host: PluginHost) -> Lifecycle:
-    opened, closed = host.connection_opened, host.connection_closed
+    closed = host.connection_closed
     return Lifecycle(
-        opened and _hook_route("connection_opened", lambda call: opened(call.connection)),
+        _connection_hook("connection_opened", host.connection_opened),
         closed and _hook_route("connection_closed", lambda call: closed(call.connection, call.reason)),
+        _connection_hook("connection_handing_over", host.connection_handing_over),
+        _connection_hook("connection_adopted", host.connection_adopted),
     )
+
+
+def _connection_hook(name: str, hook: Callable[[Connection], None] | None) -> Route | None:
+    return hook and _hook_route(name, lambda call: hook(call.connection))
 
 
 def _hook_route(name: str, function: Callable[[LifecycleCall], None]) -> Route:

@@ -31,6 +31,7 @@ class Launch:
         config: the configuration, checked.
         sockets: what to accept from.
         channel: the worker's end of the channel to the master.
+        orders: the worker's end of the socket by which the master orders handovers; see `worker.handover.orders`.
         log: the open log.
         statistics: the worker's row of the shared statistics.
         accept_lock: the accept mutex's file.
@@ -40,6 +41,7 @@ class Launch:
     config: Config
     sockets: list[ListenSocket]
     channel: socket.socket
+    orders: socket.socket
     log: LogFile
     statistics: StatisticsRow
     accept_lock: Path

@@ -15,6 +15,7 @@ from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.host import PluginHost, WorkerInfo
 from commscaffoldd.worker.assembly import Worker
 from commscaffoldd.worker.channel import Channel, Command, send
+from commscaffoldd.worker.handover.orders import Orders
 from commscaffoldd.worker.launch import Launch
 from commscaffoldd.worker.limits import raise_descriptor_limit
 from commscaffoldd.worker.plugins import load_host
@@ -87,6 +88,7 @@ class _Process:
         gc.freeze()
         threading.excepthook = _end_with_thread
         self._worker.start()
+        Orders(self._launch.orders, self._worker.core, self._worker.endpoints, self._channel.tell)
         self._channel.start()
         self._channel.tell({"event": "ready"})
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from typing import Annotated
 
@@ -63,6 +64,7 @@ class Chat:
             count = self._rooms.join(room, member, _joined, _left)
         except RefusedError as error:
             return _reply(Status.REFUSED, str(error))
+        connection.session["room"] = room  # for the worker that goes on with it, if one does
         return _reply(Status.OK, f"{count} in the room")
 
     @handler(SAY)
@@ -85,12 +87,30 @@ class Chat:
         """Out of the room."""
         if not self._rooms.leave(request.connection, _left):
             return _reply(Status.REFUSED, "you are in no room")
+        request.connection.session.pop("room", None)
         return _reply(Status.OK, "left")
 
     @hookimpl
     def connection_closed(self, connection: Connection) -> None:
         """Take leave for a client that has gone; runs after its last message, so it cannot join again."""
         self._rooms.leave(connection, _left)
+
+    @hookimpl
+    def connection_handing_over(self, connection: Connection) -> None:
+        """Another worker goes on with this client. Nobody is told: it has not left the room."""
+        self._rooms.leave(connection, _nobody_is_told)
+
+    @hookimpl
+    def connection_adopted(self, connection: Connection) -> None:
+        """Go on with a client of another worker, in the room that it was in."""
+        session = connection.session
+        if room := session.get("room"):
+            member = Member(connection, session.get("user", connection.id))
+            with contextlib.suppress(RefusedError):  # others have filled it: then it is in no room
+                self._rooms.join(room, member, _nobody_is_told, _nobody_is_told)
+
+
+def _nobody_is_told(_members: list[Member], _who: Member) -> None: ...
 
 
 def _joined(members: list[Member], who: Member) -> None:
@@ -103,7 +123,7 @@ def _left(members: list[Member], who: Member) -> None:
 
 def _push(members: list[Member], message_id: int, body: bytes) -> None:
     for member in members:
-        # False means that the member has gone: connection_closed will come for it.
+        # False means that the member has gone: connection_closed, or connection_handing_over, comes for it.
         member.connection.send(message_id, body)
 
 

@@ -71,6 +71,8 @@ def reactor_rig(
     flood: FloodSettings | None = None,
     opened: Callable[[LifecycleCall], None] | None = None,
     closed: Callable[[LifecycleCall], None] | None = None,
+    handing_over: Callable[[LifecycleCall], None] | None = None,
+    adopted: Callable[[LifecycleCall], None] | None = None,
 ) -> Iterator[ReactorRig]:
     """A rig with running pool and sender threads; all is ended and closed at the end."""
     frame = frame or FrameSettings()
@@ -92,8 +94,7 @@ def reactor_rig(
             mutex=None,
         ),
         Lifecycle(
-            opened and Route(0, opened, "", "connection_opened", "pool"),
-            closed and Route(0, closed, "", "connection_closed", "pool"),
+            *(hook and Route(0, hook, "", "a hook", "pool") for hook in (opened, closed, handing_over, adopted))
         ),
         tick=lambda _: None,
     )

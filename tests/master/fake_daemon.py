@@ -81,6 +81,7 @@ def _facts(launch: Launch, fds: list[Any]) -> dict[str, Any]:
         "fds": fds,
         "listeners": [one.socket.fileno() for one in launch.sockets],
         "channel": launch.channel.fileno(),
+        "orders": launch.orders.fileno(),
         "log": launch.log.fileno(),
         "hup_ignored": bool(ignored & 1),
         "notify": os.environ.get("NOTIFY_SOCKET"),

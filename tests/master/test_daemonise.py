@@ -160,11 +160,11 @@ def test_a_pidfile_that_cannot_be_is_told(daemon: Any) -> None:
     daemon.pidfile.rmdir()
 
 
-def test_a_worker_inherits_listeners_log_and_channel_only(daemon: Any) -> None:
+def test_a_worker_inherits_listeners_log_channel_and_orders_only(daemon: Any) -> None:
     daemon.configure(workers=3, rest='[[listen]]\naddress = "127.0.0.1:0"\naccept = "reuseport"')
     daemon.start()
     facts = daemon.ask("routes")["routes"][0]
-    wanted = {0, 1, 2, *facts["listeners"], facts["channel"], facts["log"]}
+    wanted = {0, 1, 2, *facts["listeners"], facts["channel"], facts["orders"], facts["log"]}
     assert len(facts["listeners"]) == 2
     assert {fd for fd, link in facts["fds"] if link != "listing"} == wanted
     assert facts["hup_ignored"]

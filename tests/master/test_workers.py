@@ -84,12 +84,13 @@ class Rig:
             rows=self.rows,
             spawn=self.spawn,
             answered=self.questions.answered,
+            handing_over=lambda _worker, _message: None,
             gone=self.questions.gone,
         )
 
     def spawn(
         self, _generation: Generation, _number: int, slot: int, _row: StatisticsRow
-    ) -> tuple[int, socket.socket]:
+    ) -> tuple[int, socket.socket, socket.socket]:
         self.slots.append(slot)
         if self.failing:
             raise self.failing.pop()
@@ -98,7 +99,9 @@ class Rig:
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
         process.returncode = 0  # the fleet reaps it
         theirs.close()
-        return process.pid, ours
+        orders, unused = socket.socketpair()
+        unused.close()
+        return process.pid, ours, orders
 
     def start(self, source: str = NORMAL) -> Worker:
         self.source = source

@@ -45,7 +45,8 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
             "@hookimpl\ndef conection_closed(connection): ...",
             (
                 "2: conection_closed: there is no hook 'conection_closed': did you mean 'connection_closed'? "
-                "(there are: connection_closed, connection_opened, create_plugin, self_test, worker_started, "
+                "(there are: connection_adopted, connection_closed, connection_handing_over, connection_opened, "
+                "create_plugin, self_test, worker_started, "
                 "worker_stopping)"
             ),
         ),

@@ -46,6 +46,12 @@ class Worker:
         assert self.host.connection_closed is not None
         self.host.connection_closed(cast("Connection", client), "peer closed")
 
+    def moved(self, hook: str, client: Client) -> None:
+        """What the daemon does when a client moves from one worker to another."""
+        call = getattr(self.host, hook)
+        assert call is not None
+        call(cast("Connection", client))
+
 
 @pytest.fixture
 def worker() -> Iterator[Callable[..., Worker]]:

@@ -104,3 +104,13 @@ def test_a_long_name_is_cut_between_characters(chat: Worker, ann: Client, bob: C
     chat.ask(ann, JOIN, b"tea")
 
     assert bob.sent == [(EVENT, b"\x01\xfe" + "ä".encode() * 127)]
+
+
+def test_a_member_stays_in_its_room_when_another_worker_goes_on(chat: Worker, ann: Client, bob: Client) -> None:
+    chat.ask(ann, JOIN, b"tea")
+    chat.ask(bob, JOIN, b"tea")
+    chat.moved("connection_handing_over", ann)
+    assert chat.ask(bob, SAY, b"anybody?") == b"\x00said to 0"
+    chat.moved("connection_adopted", ann)
+    assert chat.ask(bob, SAY, b"and now?") == b"\x00said to 1"
+    assert bob.sent == []

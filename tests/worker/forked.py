@@ -119,17 +119,21 @@ def forked_worker(folder: Path, text: str = "", plugin: str = PLUGIN, listeners:
     where = [one.socket.getsockname() for one in sockets]
     ours, theirs = socket.socketpair()
     ours.settimeout(20)
+    our_orders, their_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     statistics = Statistics(1)
     log = open_log(folder / "log", "info", "text")
     pid = _fork()
     if pid == 0:
         try:
             ours.close()
+            our_orders.close()
             log.install("worker 7")
-            run_worker(Launch(7, config, sockets, theirs, log, statistics.row(0), folder / "accept.lock"))
+            row = statistics.row(0)
+            run_worker(Launch(7, config, sockets, theirs, their_orders, log, row, folder / "accept.lock"))
         finally:
             os._exit(99)
     theirs.close()
+    their_orders.close()
     for one in sockets:
         one.socket.close()
     log.close()
@@ -142,6 +146,7 @@ def forked_worker(folder: Path, text: str = "", plugin: str = PLUGIN, listeners:
             worker.wait()
         worker.lines.close()
         ours.close()
+        our_orders.close()
         for peer in worker.peers:
             peer.close()
 

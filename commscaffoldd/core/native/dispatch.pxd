@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from commscaffoldd.core.native.queues cimport Backlog, ReadyQueue
 from commscaffoldd.core.native.request cimport Way
@@ -6,6 +6,11 @@ from commscaffoldd.core.native.sending cimport SendQueue
 from commscaffoldd.core.native.slot cimport NativeSlot
 from commscaffoldd.core.native.turn cimport InlineTurns
 from commscaffoldd.core.native.wire cimport Arrival, Wire
+
+cdef enum Entered:  # what became of a message
+    WAITING  # among the slot's pending ones
+    ASIDE  # answered at once, or concurrent
+    CLOSED  # its connection has been closed for it
 
 cdef struct Entry:
     uint64_t message_id
@@ -34,6 +39,12 @@ cdef class Dispatcher:
     cdef double _flood_rate  # messages a second; 0: no limit
     cdef double _flood_burst
     cdef readonly object counters
+    cdef readonly list held
 
     cdef int _take(self, Arrival* arrival, double now) except -1
+    cdef Entered _enter(
+        self, NativeSlot slot, object connection, int64_t generation, uint64_t message_id, uint64_t sequence, bytes body
+    ) except *
+    cdef int _begin(self, NativeSlot slot, Py_ssize_t added) except -1
+    cdef int _write(self) except -1
     cdef int _go_on(self, NativeSlot slot) except -1

@@ -1,11 +1,13 @@
+from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.dispatch import Unrouted
 from commscaffoldd.core.engine import Batch, Engine
+from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.native.queues import Backlog, ReadyQueue
 from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.wire import Wire
-from commscaffoldd.core.request import Work
+from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
 
@@ -16,6 +18,7 @@ class Ways:
 
 class Dispatcher:
     counters: Counters
+    held: list[Slot]
     def __init__(
         self,
         engine: Engine,
@@ -31,4 +34,8 @@ class Dispatcher:
     def hand_back(self, slot: Slot) -> None: ...
     def longest_wait(self, longest: float) -> float: ...
     def dispatch(self, batch: Batch) -> None: ...
+    def take_over(self, slot: Slot, connection: Connection, frames: list[Frame]) -> None: ...
+    def go_on(self, slot: Slot) -> None: ...
+    def run_first(self, slot: Slot, call: LifecycleCall) -> None: ...
+    def forget(self, slot: Slot) -> None: ...
     def submit(self, slot: Slot, work: list[Work]) -> None: ...

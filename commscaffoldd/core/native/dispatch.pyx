@@ -10,7 +10,7 @@ from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdlib cimport calloc, free
 
 from commscaffoldd.core.native.frames cimport Frame
-from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, make_request, mode_of
+from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, NativeRequest, make_request, mode_of
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.native.turn cimport DONE, ELSEWHERE, MORE, Outcome
 
@@ -77,6 +77,7 @@ cdef class Dispatcher:
         self._ways = Ways(routes)
         self._unrouted = unrouted
         self._handed_back = deque()
+        self.held = []
         self.counters = unrouted.counters
         self._inline = InlineTurns(runner, self.counters, engine.send_buffer)
         if unrouted.flood is not None:
@@ -100,8 +101,6 @@ cdef class Dispatcher:
         cdef Wire wire = self._wire
         cdef double now = batch.now
         cdef size_t index
-        cdef list written
-        cdef NativeSlot slot
         for index in range(wire.arrivals_count):
             if wire.arrivals[index].count:
                 self._take(&wire.arrivals[index], now)
@@ -110,12 +109,7 @@ cdef class Dispatcher:
         if self._handed_back:
             for _ in range(len(self._handed_back)):
                 self._go_on(self._handed_back.popleft())
-        if self._inline.written:
-            written = self._inline.written
-            self._inline.written = []
-            for slot in written:
-                slot.written = False
-            self._engine.write(written, self.counters)
+        self._write()
         if self._crowded and not self._ready._slow and not self._handed_back:
             if self._ready._count >= MANY or self._send_queue.under_way() >= MANY:
                 self._send_queue.await_sent()
@@ -126,15 +120,42 @@ cdef class Dispatcher:
         if slot.submit(work):
             self._go_on(slot)
 
+    def take_over(self, NativeSlot slot not None, connection, list frames not None):
+        """See `dispatch.Dispatcher.take_over`."""
+        cdef Py_ssize_t added = 0
+        cdef Entered entered
+        for message_id, sequence, body in frames:
+            entered = self._enter(slot, connection, slot.generation, message_id, sequence, body)
+            if entered == CLOSED:
+                break
+            added += entered == WAITING
+        self._begin(slot, added)
+        self._write()
+
+    def go_on(self, NativeSlot slot not None):
+        """See `dispatch.Dispatcher.go_on`."""
+        self._handed_back.append(slot)
+
+    def run_first(self, NativeSlot slot not None, call):
+        """See `dispatch.Dispatcher.run_first`."""
+        self._backlog.in_count += 1
+        slot.pending.insert(0, call)
+        self._ready.append(slot)
+
+    def forget(self, NativeSlot slot not None):
+        """See `dispatch.Dispatcher.forget`."""
+        self._backlog.out_count += PyList_GET_SIZE(slot.pending) + slot.running_concurrent
+        slot.running_concurrent = 0
+        slot.pending.clear()
+
     cdef int _take(self, Arrival* arrival, double now) except -1:
         cdef NativeSlot slot = <NativeSlot> arrival.slot
         cdef object connection = <object> arrival.connection
-        cdef list pending = slot.pending
         cdef Frame* frame
-        cdef Way way
         cdef bytes body
         cdef double level
         cdef Py_ssize_t added = 0
+        cdef Entered entered
         cdef size_t index
         if self._flood_rate:
             level = min(self._flood_burst, slot.tokens + (now - slot.tokens_at) * self._flood_rate) - arrival.count
@@ -145,29 +166,56 @@ cdef class Dispatcher:
                 return 0
         for index in range(arrival.first, arrival.first + arrival.count):
             frame = &self._wire.frames.items[index]
-            way = self._ways.find(frame.message_id)
             body = PyBytes_FromStringAndSize(<char*> frame.body, frame.size)
-            if way is None:
-                if not self._unrouted.answer(slot, connection, frame.message_id, frame.sequence, body):
-                    break
-                self._inline.flush_soon(slot)
-                continue
-            request = make_request(connection, arrival.generation, frame.message_id, frame.sequence, body, way)
-            if way.mode == CONCURRENT:
-                self._backlog.in_count += 1
-                slot.running_concurrent += 1
-                self._ready.append((slot, request))
-            else:
-                PyList_Append(pending, request)
-                added += 1
+            entered = self._enter(slot, connection, arrival.generation, frame.message_id, frame.sequence, body)
+            if entered == CLOSED:
+                break
+            added += entered == WAITING
+        return self._begin(slot, added)
+
+    cdef Entered _enter(
+        self, NativeSlot slot, object connection, int64_t generation, uint64_t message_id, uint64_t sequence, bytes body
+    ) except *:
+        """Put a message where it belongs; `_begin` must follow."""
+        cdef Way way = self._ways.find(message_id)
+        if way is None:
+            if not self._unrouted.answer(slot, connection, message_id, sequence, body):
+                return CLOSED
+            self._inline.flush_soon(slot)
+            return ASIDE
+        request = make_request(connection, generation, message_id, sequence, body, way)
+        if way.mode == CONCURRENT:
+            self._backlog.in_count += 1
+            slot.running_concurrent += 1
+            self._ready.append((slot, request))
+            return ASIDE
+        PyList_Append(slot.pending, request)
+        return WAITING
+
+    cdef int _begin(self, NativeSlot slot, Py_ssize_t added) except -1:
+        """So many messages are new among those that wait: have them run."""
         if added:
             self._backlog.in_count += added
             if slot.try_own():
                 self._go_on(slot)
         return 0
 
+    cdef int _write(self) except -1:
+        cdef list written
+        cdef NativeSlot slot
+        if self._inline.written:
+            written = self._inline.written
+            self._inline.written = []
+            for slot in written:
+                slot.written = False
+            self._engine.write(written, self.counters)
+        return 0
+
     cdef int _go_on(self, NativeSlot slot) except -1:
         cdef Outcome outcome
+        if slot._leaving and not (PyList_GET_SIZE(slot.pending) and type(slot.pending[0]) is not NativeRequest):
+            self.held.append(slot)
+            return 0
         if PyList_GET_SIZE(slot.pending) and mode_of(<object> PyList_GET_ITEM(slot.pending, 0)) != INLINE:
             self._ready.append(slot)
             return 0

@@ -16,8 +16,9 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine import Batch, Closed
-from commscaffoldd.core.engine_base import EngineBase
+from commscaffoldd.core.engine_moving import MovingEngine
 from commscaffoldd.core.framing import Frame, FrameError, bad_checksum, bad_length, bad_magic
+from commscaffoldd.core.moving import Snapshot
 from commscaffoldd.core.native.frames import Fault
 from commscaffoldd.core.native.header import Header
 from commscaffoldd.core.native.sending import SendQueue
@@ -25,7 +26,7 @@ from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.native.wire import TroubleKind, Wire
 from commscaffoldd.core.native.writer import Writer
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
-from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 _FAILED: Final = int(TroubleKind.FAILED)
 _ENDED: Final = int(TroubleKind.ENDED)
@@ -55,7 +56,7 @@ class NativeBatch:
         return self._arrived
 
 
-class NativeEngine(EngineBase):
+class NativeEngine(MovingEngine):
     """The native engine; see `engine.Engine` for what each method promises, and `slot.pyx` for its threads."""
 
     name = "native"
@@ -175,6 +176,8 @@ class NativeEngine(EngineBase):
             if kind == _DESCRIPTOR:
                 if first == self._wake_fd:
                     os.eventfd_read(self._wake_fd)
+                else:
+                    self._descriptor_ready(first)
             elif slot.connection is None:  # closed meanwhile by an earlier event of this turn
                 continue
             elif kind == _FAULT:
@@ -201,12 +204,9 @@ class NativeEngine(EngineBase):
             batch.opened.append(self._open(client, describe_peer(peer), endpoint, batch.now))
 
     def _open(self, client: int, peer: str, endpoint: Endpoint, now: float) -> Slot:
-        slot = cast("NativeSlot", self.pool.take())
-        slot.clear()
-        slot.begin(client, endpoint, self._headers[id(endpoint)])
+        slot = self._install(client, endpoint)
         self._introduce(slot, self._worker, peer, endpoint.address, now)
-        self._open_slots[slot] = None
-        self.wire.watch(slot)
+        self._begin_watching(slot)
         return slot
 
     def _describe_fault(self, slot: Slot, fault: int, found: int, expected: int) -> FrameError:
@@ -234,6 +234,45 @@ class NativeEngine(EngineBase):
 
     def _read_away(self, slot: Slot) -> bool:
         return self.wire.read_away(slot)
+
+    # -- what MovingEngine asks for ------------------------------------------------------------------------
+
+    def _freeze(self, slot: Slot) -> bool:
+        return self.wire.freeze(slot)
+
+    def _thaw(self, slot: Slot) -> None:
+        slot.state = State.OPEN
+        self._begin_watching(slot)
+
+    def _snapshot(self, slot: Slot) -> Snapshot:
+        endpoint = slot.endpoint
+        assert endpoint is not None, "a frozen slot has an endpoint"
+        outbox = slot.outbox
+        unsent = b"".join([self.wire.left(slot), *(endpoint.layout.encode(*reply) for reply in outbox)])
+        return Snapshot(cast("NativeSlot", slot).fd, self.wire.kept(slot), unsent, len(outbox))
+
+    def _seal(self, slot: Slot) -> list[Reply]:
+        slot.state = State.LINGERING  # see `NativeSlot.put`
+        return slot.outbox
+
+    def _install(self, fd: int, endpoint: Endpoint) -> Slot:
+        slot = cast("NativeSlot", self.pool.take())
+        slot.clear()
+        slot.begin(fd, endpoint, self._headers[id(endpoint)])
+        return slot
+
+    def _fill(self, slot: Slot, received: bytes, unsent: bytes) -> None:
+        self.wire.fill(slot, received, unsent)
+
+    def _begin_watching(self, slot: Slot) -> None:
+        self._open_slots[slot] = None
+        self.wire.watch(slot)
+
+    def _register(self, fd: int) -> None:
+        self.wire.register(fd, select.EPOLLIN)
+
+    def _unregister(self, fd: int) -> None:
+        self.wire.unregister(fd)
 
     def _incomplete(self, slot: Slot) -> tuple[int, bytes]:
         return self.wire.incomplete(slot)

@@ -10,6 +10,7 @@ cdef enum SlotState:  # as slot.State
     DRAINING
     LINGERING
     COOLING
+    MOVING
 
 cdef struct Reply:
     PyObject* body  # owned; a bytes object
@@ -47,6 +48,7 @@ cdef class NativeSlot:
     cdef public int64_t asked_to_end
     cdef Outbox outbox
     cdef public bint dirty  # in the send queue
+    cdef bint _leaving
     cdef public int64_t messages_out
     # -- the writer's, from `writing` being set, with the GIL, to the flight's landing
     cdef bint writing

@@ -36,7 +36,7 @@ from commscaffoldd.core.slot import HARD_LIMIT, State, as_body
 from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.frames cimport drop_kept
 
-cdef tuple STATES = (State.FREE, State.OPEN, State.DRAINING, State.LINGERING, State.COOLING)
+cdef tuple STATES = (State.FREE, State.OPEN, State.DRAINING, State.LINGERING, State.COOLING, State.MOVING)
 cdef int64_t _HARD_LIMIT = HARD_LIMIT
 cdef object _SLOW_READER = reasons.SLOW_READER
 
@@ -71,6 +71,7 @@ cdef class NativeSlot:
         self.interest = 0
         self._blocked = False
         self._paused = False
+        self._leaving = False
         self._parked = None
         self.dirty = False
         self.in_frame = False
@@ -110,6 +111,15 @@ cdef class NativeSlot:
     @paused.setter
     def paused(self, bint value):
         self._paused = value
+
+    @property
+    def leaving(self):
+        """Another worker shall have it: none of its messages is begun any more."""
+        return bool(self._leaving)
+
+    @leaving.setter
+    def leaving(self, bint value):
+        self._leaving = value
 
     @property
     def blocked(self):

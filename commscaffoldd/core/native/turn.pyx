@@ -40,10 +40,10 @@ cdef class Turns:
             began = seconds()
         while done < TURN and done < PyList_GET_SIZE(pending):
             work = <object> PyList_GET_ITEM(pending, done)
-            if mode_of(work) != self._here:
+            if mode_of(work) != self._here or (slot._leaving and type(work) is NativeRequest):
                 outcome = ELSEWHERE
                 break
-            if slot.unsent > self._send_buffer:
+            if slot.unsent > self._send_buffer and type(work) is NativeRequest:
                 outcome = PARKED
                 break
             done += 1

@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 from commscaffoldd.core.native.flight cimport Flight
 from commscaffoldd.core.native.frames cimport Cut, Frame, Kept, NO_FAULT, NO_MEMORY, cut, drop_kept, keep, make_room, reserve
 from commscaffoldd.core.native.posix cimport *
-from commscaffoldd.core.native.slot cimport DRAINING, LINGERING, OPEN, Unsent, count_waiting, free_replies
+from commscaffoldd.core.native.slot cimport DRAINING, LINGERING, MOVING, OPEN, Unsent, count_waiting, free_replies
 
 cdef enum:
     MAX_EVENTS = 512  # connections looked at in one turn
@@ -86,10 +86,10 @@ cdef class Wire:
             raise OSError(c_errno, os.strerror(c_errno))
 
     def watch(self, NativeSlot slot not None):
-        """Watch a connection that has just been opened. Raises OSError. The reactor's thread."""
+        """Watch a connection that is open. Raises OSError. The reactor's thread."""
         cdef epoll_event event
-        slot.interest = EPOLLIN
-        event.events = EPOLLIN
+        slot.interest = EPOLLIN | (EPOLLOUT if slot._blocked else 0)
+        event.events = slot.interest
         event.data.ptr = <void*> slot
         if epoll_ctl(self._epoll, EPOLL_CTL_ADD, slot.fd, &event) != 0:
             raise OSError(c_errno, os.strerror(c_errno))
@@ -163,6 +163,50 @@ cdef class Wire:
         """How many bytes of an incomplete frame are kept, and the first few of them."""
         cdef size_t size = slot.kept.size
         return size, PyBytes_FromStringAndSize(<char*> slot.kept.data, min(size, 16))
+
+    # -- moving a connection to another worker: the reactor's thread ---------------------------------------
+
+    def freeze(self, NativeSlot slot not None):
+        """See `EngineBase._freeze`."""
+        cdef epoll_event event
+        if slot.writing:
+            return False
+        memset(&event, 0, sizeof(event))
+        slot._state = MOVING
+        slot._blocked = True  # no flight begins
+        epoll_ctl(self._epoll, EPOLL_CTL_DEL, slot.fd, &event)
+        return True
+
+    def kept(self, NativeSlot slot not None):
+        """The incomplete frame that is kept for it."""
+        return PyBytes_FromStringAndSize(<char*> slot.kept.data, slot.kept.size)
+
+    def left(self, NativeSlot slot not None):
+        """What has been encoded, and its socket has not taken."""
+        return PyBytes_FromStringAndSize(<char*> slot.left.data + slot.left.start, slot.left.end - slot.left.start)
+
+    def fill(self, NativeSlot slot not None, bytes kept not None, bytes left not None):
+        """Give a slot that has just begun what another worker's slot has held. Raises MemoryError."""
+        cdef size_t frames = self.frames.count, size = PyBytes_GET_SIZE(kept)
+        cdef const uint8_t* data = <const uint8_t*> PyBytes_AS_STRING(kept)
+        cdef Cut result
+        if size:
+            # Only to learn how many bytes the frame needs; should it be none any more, the next read says so.
+            memset(&result, 0, sizeof(result))
+            cut(slot.shape, data, size, &self.frames, &result)
+            self.frames.count = frames
+            if not keep(&slot.kept, data, size, max(result.needed, size + 1)):
+                raise MemoryError
+            slot.in_frame = True
+        size = PyBytes_GET_SIZE(left)
+        if size:
+            slot.left.data = <uint8_t*> malloc(size)
+            if slot.left.data == NULL:
+                raise MemoryError
+            memcpy(slot.left.data, PyBytes_AS_STRING(left), size)
+            slot.left.start, slot.left.end = 0, size
+            slot.unsent = size
+            slot._blocked = True  # epoll says at once that it is not
 
     # -- accepting: the reactor's thread -------------------------------------------------------------------
 

@@ -1,0 +1,136 @@
+"""Handovers, as the master sees them: it brings two workers together, and hears what comes of it.
+
+The connections themselves never pass the master: it gives each side one end of a socket pair. See `worker.handover`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from commscaffoldd.master.lines import JsonObject
+from commscaffoldd.master.loop import Loop, Timer
+from commscaffoldd.master.workers import Worker
+
+LOG = logging.getLogger(__name__)
+
+_AFTER_TIMEOUT: Final = 5.0  # seconds for a worker to say that its time is over; then it is not asked any more
+
+NO_RECEIVER: Final = "no worker was left to take it"
+NO_ANSWER: Final = "the worker did not answer"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a handover.
+
+    Attributes:
+        moved: connections that another worker has now.
+        kept: how many stayed, by reason.
+        left: connections that had not gone yet; of one that is not over.
+    """
+
+    moved: int = 0
+    kept: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    left: int = 0
+
+    def plus(self, other: Outcome) -> Outcome:
+        """Both together."""
+        kept = Counter(self.kept) + Counter(other.kept)
+        return Outcome(self.moved + other.moved, dict(kept), self.left + other.left)
+
+
+@dataclasses.dataclass(slots=True)
+class _Running:
+    progress: Callable[[Outcome], None]
+    done: Callable[[Outcome], None]
+    timer: Timer
+    latest: Outcome = dataclasses.field(default_factory=Outcome)
+
+
+class Handovers:
+    """All handovers that are going on: one at most for each worker that gives."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._running: dict[Worker, _Running] = {}
+
+    def begin(
+        self,
+        worker: Worker,
+        receivers: Sequence[Worker],
+        *,
+        count: int | None,
+        timeout: float,
+        progress: Callable[[Outcome], None],
+        done: Callable[[Outcome], None],
+    ) -> None:
+        """Let a worker hand connections over.
+
+        Args:
+            worker: gives; with a count of `None` it stops accepting, for good.
+            receivers: take, evenly.
+            count: how many connections; `None`: all of them.
+            timeout: seconds after which who is not ready stays.
+            progress: hears now and then how far it is.
+            done: hears once what came of it, also if the worker dies.
+        """
+        timer = self._loop.call_later(timeout + _AFTER_TIMEOUT, lambda: self._too_late(worker))
+        self._running[worker] = _Running(progress, done, timer)
+        ends: list[socket.socket] = []
+        try:
+            for receiver in receivers:
+                ours, theirs = socket.socketpair()
+                with theirs:
+                    if _order(receiver, {"order": "adopt"}, [theirs]):
+                        ends.append(ours)
+                    else:
+                        ours.close()
+            if not _order(worker, {"order": "hand over", "count": count, "timeout": timeout}, ends):
+                self._finish(worker, Outcome(0, {NO_ANSWER: 1}))
+        finally:
+            for end in ends:
+                end.close()
+
+    def heard(self, worker: Worker, message: JsonObject) -> None:
+        """A giving worker says how far it is."""
+        running = self._running.get(worker)
+        if running is None:
+            return
+        kept = {str(reason): int(number) for reason, number in (message.get("kept") or {}).items()}
+        running.latest = Outcome(int(message.get("moved") or 0), kept, int(message.get("left") or 0))
+        if message.get("done"):
+            self._finish(worker, running.latest)
+        else:
+            running.progress(running.latest)
+
+    def gone(self, worker: Worker) -> None:
+        """A worker has ended: what it had not handed over has gone with it."""
+        running = self._running.get(worker)
+        if running is not None:
+            self._finish(worker, Outcome(running.latest.moved, running.latest.kept))
+
+    def _too_late(self, worker: Worker) -> None:
+        LOG.error(f"{worker} did not say what came of its handover")
+        self._finish(worker, self._running[worker].latest)
+
+    def _finish(self, worker: Worker, outcome: Outcome) -> None:
+        running = self._running.pop(worker)
+        running.timer.cancel()
+        running.done(outcome)
+
+
+def _order(worker: Worker, order: JsonObject, ends: Sequence[socket.socket]) -> bool:
+    """Send an order with its descriptors; `False` if the worker does not take it."""
+    if worker.orders is None:
+        return False
+    with contextlib.suppress(OSError):  # it has died, or has not looked for long
+        socket.send_fds(worker.orders, [json.dumps(order).encode()], [end.fileno() for end in ends])
+        return True
+    return False

@@ -1,0 +1,90 @@
+"""What the master orders: to hand connections over, or to take some. Each order brings the descriptors that it needs.
+
+A sequenced-packet socket of its own, since the channel's lines cannot carry descriptors: one packet is one order, a
+JSON object with one end of a stream socket pair for each worker at the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from commscaffoldd.core.assembly import Core
+from commscaffoldd.core.endpoint import Endpoint
+from commscaffoldd.worker.handover.arriving import Arrival
+from commscaffoldd.worker.handover.leaving import Leaving, Report
+from commscaffoldd.worker.handover.parcels import ParcelStream
+
+_PACKET: Final = 65536  # bytes of an order, at most
+_FDS: Final = 253  # of one order: SCM_MAX_FD, unix(7)
+
+
+class Orders:
+    """Obeys the master's orders. The reactor's thread."""
+
+    def __init__(
+        self,
+        orders: socket.socket,
+        core: Core,
+        endpoints: Mapping[str, Endpoint],
+        tell: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            orders: the worker's end of the socket.
+            core: has the connections, and gets others.
+            endpoints: by configured address.
+            tell: tells the master how far a handover is.
+        """
+        self._orders = orders
+        self._core = core
+        self._engine = core.path.engine
+        self._endpoints = endpoints
+        self._tell = tell
+        orders.setblocking(False)
+        self._engine.watch_descriptor(orders.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        while True:
+            try:
+                data, fds, _, _ = socket.recv_fds(self._orders, _PACKET, _FDS)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
+            if not data:  # the master has died: the channel's thread sees to that
+                self._engine.unwatch_descriptor(self._orders.fileno())
+                return
+            streams = [ParcelStream(socket.socket(fileno=fd)) for fd in fds]
+            self._obey(json.loads(data), streams)
+
+    def _obey(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> None:
+        if order["order"] == "adopt":
+            for stream in streams:
+                Arrival(stream, self._core.reactor, self._engine, self._core.path.connections, self._endpoints)
+        else:
+            self._hand_over(order, streams)
+
+    def _hand_over(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> None:
+        count = order["count"]
+        slots = self._engine.open_slots()
+        if count is None:
+            self._engine.stop_accepting()
+        else:
+            slots = slots[:count]
+        leaving = Leaving(self._core.departures, self._engine, streams, slots, float(order["timeout"]), self._report)
+        self._core.reactor.call_each_turn(leaving.step)
+
+    def _report(self, report: Report) -> None:
+        self._tell(
+            {
+                "event": "handover",
+                "moved": report.moved,
+                "left": report.left,
+                "kept": report.kept,
+                "done": report.done,
+            }
+        )

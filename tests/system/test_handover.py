@@ -1,0 +1,150 @@
+"""Live connections move to the new workers: their clients notice nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from commscaffoldd.client.blocking import Client
+from tests.system.daemon import Daemon
+from tests.system.load import Load
+from tests.system.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("each_engine")
+
+COUNT = """
+    import os, threading, time
+    from commscaffoldd import handler, hookimpl
+
+    @handler(5)
+    def count(request):
+        session = request.connection.session
+        session["count"] = session.get("count", 0) + 1
+        return b"%d" % session["count"]
+
+    @handler(6)
+    def hold_on(request):
+        request.connection.session["lock"] = threading.Lock()
+        return b"held"
+
+    @handler(7)
+    def slow(request):
+        time.sleep(float(request.body))
+        return request.body
+    """
+
+
+def check(load: Load) -> None:
+    for talker in load.talkers:
+        assert not talker.error, talker.error
+        assert not talker.ended
+        assert not talker.told
+        assert not talker.waiting
+
+
+@pytest.mark.parametrize("accept", ["exclusive", "reuseport"])
+def test_no_client_notices_a_reload(daemon: Daemon, accept: str) -> None:
+    daemon.configure(
+        daemon={"workers": 2},
+        flood={"enabled": False},
+        listen=[{"address": daemon.address(), "accept": accept}],
+    )
+    daemon.start()
+    with Load(daemon.address(), talkers=60) as load:
+        load.flows()
+        for _ in range(4):
+            daemon.reload()
+            load.flows()
+        load.finish()
+        check(load)
+        wait_until(lambda: daemon.gauge("connections") == 60)
+        assert all(10 < one["statistics"]["connections"] < 50 for one in daemon.status()["workers"])
+
+
+def test_a_session_and_messages_that_wait_go_along(daemon: Daemon) -> None:
+    daemon.plugin("count", COUNT)
+    daemon.start()
+    with daemon.connect() as client:
+        assert client.call(5) == b"1"
+        client.send(7, b"0.3")
+        for _ in range(10):
+            client.send(5)
+        wait_until(lambda: daemon.count("messages_in") == 12)
+        daemon.reload()
+        assert [client.receive().body for _ in range(11)] == [b"0.3", *(b"%d" % number for number in range(2, 12))]
+        assert client.call(5) == b"12"
+
+
+def test_who_cannot_move_is_told_to_reconnect(daemon: Daemon) -> None:
+    daemon.configure(daemon={"handover_timeout": 0.3})
+    daemon.plugin("count", COUNT)
+    daemon.start()
+    with daemon.connect() as locked, daemon.connect() as busy, daemon.connect() as moving:
+        assert locked.call(6) == b"held"
+        busy.send(7, b"1.5")
+        assert moving.call(5) == b"1"
+        wait_until(lambda: daemon.count("messages_in") == 3)
+        done = daemon.reload()
+        assert "1 connection moved" in done.out
+        assert "session['lock'] cannot be carried: it holds _thread.lock" in done.out
+        assert "1 connection could not: a handler was still running when the time was over" in done.out
+        assert moving.call(5) == b"2"
+        for client, expected in ((locked, []), (busy, [b"1.5"])):
+            assert [client.receive().body for _ in expected] == expected
+            assert client.receive().id == daemon.layout().go_away_id
+
+
+def test_a_connection_keeps_its_id_and_age(daemon: Daemon) -> None:
+    daemon.start()
+    with daemon.connect() as client:
+        client.call(1, b"x")
+        (before,) = daemon.ask("connections")["connections"]
+        daemon.reload()
+        client.call(1, b"y")
+        (after,) = wait_until(lambda: daemon.ask("connections")["connections"])
+    assert after["id"] == before["id"]
+    assert after["peer"] == before["peer"]
+    assert after["since"] >= before["since"]
+    assert after["messages_in"] == 2
+    assert after["worker"] != before["worker"]
+
+
+@pytest.mark.parametrize("victims", ["old", "new"])
+def test_whoever_is_killed_nothing_is_doubled_and_the_others_go_on(daemon: Daemon, victims: str) -> None:
+    chance = random.Random(7)
+    daemon.configure(daemon={"workers": 2}, flood={"enabled": False})
+    daemon.start()
+    for _ in range(4):
+        with Load(daemon.address(), talkers=80) as load:
+            load.flows()
+            old = daemon.ready()
+            command = daemon.begin("reload")
+            new = wait_until(lambda old=old: [pid for n, pid in daemon.ready().items() if n not in old])  # type: ignore[misc]
+            time.sleep(chance.random() * 0.01)
+            pid = chance.choice(list(old.values()) if victims == "old" else new)
+            with contextlib.suppress(ProcessLookupError):  # it was done already
+                os.kill(pid, signal.SIGKILL)
+            command.communicate()
+            wait_until(lambda: len(daemon.ready()) == 2)
+            load.flows()
+            load.finish()
+            # Each reply was the next one, byte for byte; who was cut off was on the process that was killed.
+            assert not [one.error for one in load.talkers if one.error and not one.error.startswith("reset")]
+            assert sum(not one.ended for one in load.talkers) >= 20
+            assert all(not one.waiting for one in load.talkers if not one.ended)
+
+
+def test_it_works_without_new_connections(daemon: Daemon) -> None:
+    daemon.start()
+    clients = [Client(daemon.address(), daemon.layout()) for _ in range(50)]
+    for _ in range(3):
+        daemon.reload()
+        assert all(client.call(1, b"%d" % number) == b"%d" % number for number, client in enumerate(clients))
+    for client in clients:
+        client.close()
+    wait_until(lambda: daemon.gauge("connections") == 0)
