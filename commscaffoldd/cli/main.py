@@ -15,6 +15,7 @@ from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
+from commscaffoldd.cli.scale import rebalance, scale
 from commscaffoldd.cli.start import start
 from commscaffoldd.cli.status import status
 from commscaffoldd.cli.stop import stop
@@ -72,5 +73,6 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call, bench):
+RUNNING = (stop, restart, reload, scale, rebalance, reopen, status, routes, connections)
+for command in (start, *RUNNING, check, call, bench):
     main.add_command(command)

@@ -9,8 +9,8 @@ import click
 from commscaffoldd.cli import daemon, exit_codes
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
+from commscaffoldd.cli.moved import describe_moves
 from commscaffoldd.cli.options import config_option
-from commscaffoldd.cli.units import counted
 from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
@@ -53,11 +53,7 @@ def describe(answer: dict[str, Any]) -> str:
     lines = [f"reloaded: {_count(new)} ready"]
     if old:
         lines[0] += f", {_count(old)} finishing what they have"
-    if "moved" in answer:
-        lines.append(f"{counted(answer['moved'], 'connection')} moved")
-    kept = answer.get("kept") or {}
-    lines += [f"{counted(number, 'connection')} could not: {reason}" for reason, number in kept.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *describe_moves(answer)])
 
 
 def _count(pids: list[int]) -> str:

@@ -65,9 +65,8 @@ def report_unknown(
     for name in table:
         if name in known:
             continue
-        hint = did_you_mean(name, known)
-        if not hint and name in elsewhere:
-            hint = f"; did you mean {elsewhere[name]}?"
+        # The very name in another section says more than a similar one in this.
+        hint = f"; did you mean {elsewhere[name]}?" if name in elsewhere else did_you_mean(name, known)
         findings.add((*key, name), f"unknown key{hint or '; allowed: ' + ', '.join(known)}")
 
 

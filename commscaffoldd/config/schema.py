@@ -34,6 +34,10 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     stop_timeout: NotNegative = 30.0
     start_timeout: Positive = 30.0
     handover_timeout: NotNegative = 10.0
+    max_messages: Annotated[int, Meta(ge=0, le=1 << 62)] = 0
+    max_memory: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
+    max_age: NotNegative = 0.0
+    recycle_jitter: Annotated[float, Meta(ge=0, le=0.9)] = 0.1
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from commscaffoldd.master.control import ControlRequest
 from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.questions import Answers, Questions
+from commscaffoldd.master.rows import MAX_WORKERS
 from commscaffoldd.master.workers import Fleet, State, Worker
 
 MAX_ROWS: Final = 10_000  # connections in one answer
@@ -30,6 +31,12 @@ class Operations(Protocol):
 
     def reload(self, progress: Callable[[str], None], done: Callable[[Reloaded], None]) -> None:
         """Reload."""
+
+    def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
+        """Have so many workers."""
+
+    def rebalance(self, progress: Callable[[str], None], done: Callable[[Outcome], None]) -> None:
+        """Even the workers' connections out."""
 
     def reopen_log(self) -> str:
         """Reopen the master's log; returns what went wrong, or an empty text."""
@@ -71,6 +78,8 @@ class Commands:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload,
+            "scale": self._scale,
+            "rebalance": self._rebalance,
             "reopen": self._reopen,
             "connections": self._connections,
             "routes": self._routes,
@@ -112,6 +121,26 @@ class Commands:
                 )
 
         self._operations.reload(request.progress, done)
+
+    def _scale(self, request: ControlRequest) -> None:
+        count = request.message.get("count")
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_WORKERS:
+            request.fail([f"count is {count!r}; allowed: an integer from 1 to {MAX_WORKERS}"])
+            return
+
+        def done(error: str) -> None:
+            if error:
+                request.fail([error])
+            else:
+                request.answer(workers=count)
+
+        self._operations.scale(count, request.progress, done)
+
+    def _rebalance(self, request: ControlRequest) -> None:
+        def done(outcome: Outcome) -> None:
+            request.answer(moved=outcome.moved, kept=dict(outcome.kept))
+
+        self._operations.rebalance(request.progress, done)
 
     def _reopen(self, request: ControlRequest) -> None:
         own = self._operations.reopen_log()

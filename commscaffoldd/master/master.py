@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import logging
 import os
+import random
 import signal
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -27,9 +28,12 @@ from commscaffoldd.master.prepare import Prepared, open_configured_log
 from commscaffoldd.master.privileges import PrivilegeError, drop, without_effect
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.readiness import Failed, Ready
+from commscaffoldd.master.rebalance import Rebalance
+from commscaffoldd.master.recycling import Recycling
 from commscaffoldd.master.reload import Reload, ReloadResult
-from commscaffoldd.master.retirement import Retirement
+from commscaffoldd.master.retirement import Retirements
 from commscaffoldd.master.rows import ROWS, Rows
+from commscaffoldd.master.scaling import Scaling
 from commscaffoldd.master.signals import Signals
 from commscaffoldd.master.spawn import RunWorker, Spawner
 from commscaffoldd.master.status import LastReload, StatusReport, now_text
@@ -106,7 +110,22 @@ class Master:
             handing_over=self._handovers.heard,
             gone=self._worker_gone,
         )
-        self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
+        self._retirements = Retirements(
+            self._loop, self._fleet, self._handovers, lambda: list(self._supervisor.serving.values())
+        )
+        self._supervisor = Supervisor(
+            self._loop,
+            self._fleet,
+            prepared.generation,
+            self._tell_status,
+            lambda workers: self._retirements.begin(workers, self._generation.config.daemon),
+        )
+        self._recycling = Recycling(
+            self._loop,
+            self._supervisor,
+            lambda: self._state == "running",
+            random.Random(),  # noqa: S311  # no secret
+        )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
@@ -194,6 +213,27 @@ class Master:
         )
         self._reload.start(fd for fd in self._private_fds() if fd != self._generation.log.fileno())
 
+    def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
+        """Have so many workers, then even their connections out; `done` hears what went wrong, or nothing."""
+        if self._state != "running":
+            done(f"the daemon is {self._state}; it can be scaled when it is running")
+            return
+        LOG.info(f"scaling to {count} workers")
+
+        def scaled(error: str) -> None:
+            if error:
+                done(error)
+            else:
+                self.rebalance(progress, lambda _: done(""))
+
+        Scaling(self._loop, self._supervisor, lambda: self._retirements.going_on, count, progress, scaled).start()
+
+    def rebalance(self, progress: Callable[[str], None], done: Callable[[Outcome], None]) -> None:
+        """Even the workers' connections out; `done` hears what came of it."""
+        timeout = self._generation.config.daemon.handover_timeout
+        workers = list(self._supervisor.serving.values())
+        Rebalance(self._fleet, self._handovers, timeout, progress, done).start(workers)
+
     def reopen_log(self) -> str:
         """Reopen the master's own log; returns what went wrong, or an empty text."""
         log = self._generation.log
@@ -226,6 +266,7 @@ class Master:
             },
         )
         self._housekeeping()
+        self._recycling.start()
 
     def _start(self) -> None:
         config = self._generation.config
@@ -266,16 +307,12 @@ class Master:
         self._take_over_from(before, result.generation)
         LOG.info(f"reloaded: {len(result.workers)} new workers serve, {len(retiring)} old ones retire")
         new_pids, old_pids = [one.pid for one in result.workers], [one.pid for one in retiring]
-        Retirement(
-            loop=self._loop,
-            fleet=self._fleet,
-            handovers=self._handovers,
-            receivers=lambda: list(self._supervisor.serving.values()),
-            handover_timeout=result.generation.config.daemon.handover_timeout,
-            stop_timeout=result.generation.config.daemon.stop_timeout,
-            progress=progress,
-            done=lambda outcome: self._end_reload(ReloadAnswer((), 0, new_pids, old_pids, outcome), done),
-        ).start(retiring)
+        self._retirements.begin(
+            retiring,
+            result.generation.config.daemon,
+            progress,
+            lambda outcome: self._end_reload(ReloadAnswer((), 0, new_pids, old_pids, outcome), done),
+        )
 
     def _end_reload(self, answer: ReloadAnswer, done: Callable[[ReloadAnswer], None]) -> None:
         if self._state == "reloading":

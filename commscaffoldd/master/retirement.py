@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from commscaffoldd.config.schema import Daemon
 from commscaffoldd.master.handover import NO_RECEIVER, Handovers, Outcome
 from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.status import open_connections
@@ -17,39 +18,67 @@ _AGAIN: Final = 0.2  # seconds until it is tried again when nobody was there to 
 _TELL_EVERY: Final = 0.5
 
 
-class Retirement:
-    """Retires some workers together. `done` is called once: when all have handed over what they could."""
+class Retirements:
+    """Retires workers of the generation in use."""
 
     def __init__(
-        self,
-        *,
-        loop: Loop,
-        fleet: Fleet,
-        handovers: Handovers,
-        receivers: Callable[[], Sequence[Worker]],
-        handover_timeout: float,
-        stop_timeout: float,
-        progress: Callable[[str], None],
-        done: Callable[[Outcome], None],
+        self, loop: Loop, fleet: Fleet, handovers: Handovers, receivers: Callable[[], Sequence[Worker]]
     ) -> None:
-        """A retirement; `start` begins it.
-
-        Args:
-            loop: the master's.
-            fleet: has the workers.
-            handovers: carries their connections over.
-            receivers: gives the workers that serve now.
-            handover_timeout: seconds for connections to become ready to move; 0: none is moved.
-            stop_timeout: seconds for a worker to finish what did not move.
-            progress: hears how far it is.
-            done: hears what became of the connections.
-        """
+        """`receivers` gives the workers that serve now."""
         self._loop = loop
         self._fleet = fleet
         self._handovers = handovers
         self._receivers = receivers
-        self._timeout = handover_timeout
-        self._stop_timeout = stop_timeout
+        self._going_on = 0
+
+    @property
+    def going_on(self) -> bool:
+        """Whether connections are being handed over because their workers retire."""
+        return self._going_on > 0
+
+    def begin(
+        self,
+        workers: Sequence[Worker],
+        daemon: Daemon,
+        progress: Callable[[str], None] = lambda _: None,
+        done: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        """Retire these together.
+
+        Args:
+            workers: who serve no more.
+            daemon: has the timeouts.
+            progress: hears how far it is.
+            done: hears once, when all have handed over what they could, what became of the connections.
+        """
+
+        def finished(outcome: Outcome) -> None:
+            self._going_on -= 1
+            done(outcome)
+
+        self._going_on += 1
+        _Retirement(self._loop, self._fleet, self._handovers, self._receivers, daemon, progress, finished).start(
+            workers
+        )
+
+
+class _Retirement:
+    def __init__(
+        self,
+        loop: Loop,
+        fleet: Fleet,
+        handovers: Handovers,
+        receivers: Callable[[], Sequence[Worker]],
+        daemon: Daemon,
+        progress: Callable[[str], None],
+        done: Callable[[Outcome], None],
+    ) -> None:
+        self._loop = loop
+        self._fleet = fleet
+        self._handovers = handovers
+        self._receivers = receivers
+        self._timeout = daemon.handover_timeout
+        self._stop_timeout = daemon.stop_timeout
         self._progress = progress
         self._done = done
         self._deadline = 0.0
@@ -59,7 +88,6 @@ class Retirement:
         self._told = 0.0
 
     def start(self, workers: Sequence[Worker]) -> None:
-        """Begin. `done` may be called before this returns."""
         self._deadline = self._loop.now() + self._timeout
         self._open = set(workers)
         if not workers:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
-import resource
 from typing import Any
 
 from commscaffoldd.core.counters import NAMES
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop
+from commscaffoldd.master.memory import resident_bytes
 from commscaffoldd.master.rows import Rows
 from commscaffoldd.master.supervisor import Supervisor
 from commscaffoldd.master.workers import Fleet, Worker
@@ -88,7 +88,7 @@ def _worker(worker: Worker, statistics: dict[str, int]) -> dict[str, Any]:
         "pid": worker.pid,
         "state": worker.state.value,
         "uptime": round(worker.age, 3),
-        "rss": _resident_bytes(worker.pid),
+        "rss": resident_bytes(worker.pid),
         "statistics": statistics,
     }
 
@@ -103,11 +103,3 @@ def _waiting(number: int) -> dict[str, Any]:
         "rss": 0,
         "statistics": statistics,
     }
-
-
-def _resident_bytes(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123  # /proc is no folder of files
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except (OSError, IndexError, ValueError):
-        return 0  # it has just ended, or /proc is hidden

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.loop import Loop, Timer
 from commscaffoldd.master.restarts import Restarts
 from commscaffoldd.master.rows import MAX_WORKERS
+from commscaffoldd.master.succession import Succession
 from commscaffoldd.master.workers import Fleet, StartError, Worker
 
 LOG = logging.getLogger(__name__)
@@ -26,13 +27,23 @@ class Vacancy:
 class Supervisor:
     """Observes the workers of the generation in use, by slot, and those that retire.
 
-    `changed` is called whenever the number of workers at work may have changed.
+    `changed` is called whenever the number of workers at work may have changed; `retire` with those that shall hand
+    their connections over and end.
     """
 
-    def __init__(self, loop: Loop, fleet: Fleet, generation: Generation, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        fleet: Fleet,
+        generation: Generation,
+        changed: Callable[[], None],
+        retire: Callable[[Sequence[Worker]], None],
+    ) -> None:
         self._loop = loop
         self._fleet = fleet
         self._changed = changed
+        self._retire = retire
+        self._successions: dict[int, Succession] = {}
         self._holding = False
         self.generation = generation
         self.restarts = Restarts()
@@ -43,6 +54,7 @@ class Supervisor:
         """Put these in charge; returns the former ones, which the caller retires."""
         former = list(self.serving.values())
         self._forget_vacancies()
+        self._abort_successions()
         self.restarts.forgive()
         self.generation = generation
         self.serving = {worker.slot: worker for worker in workers}
@@ -55,6 +67,7 @@ class Supervisor:
         """Replace nobody any more: the daemon stops."""
         self._holding = True
         self._forget_vacancies()
+        self._abort_successions()
 
     def next_in(self) -> float | None:
         """Seconds to the next replacement, None if none is waited for."""
@@ -74,19 +87,57 @@ class Supervisor:
 
     def shrink(self) -> str:
         """Retire the worker in the highest slot; says which. Raises ValueError if there is only one slot."""
-        slots = [*self.serving, *self.vacant]
-        if len(slots) <= 1:
+        if self.slots <= 1:
             raise ValueError("one worker is the least")
-        slot = max(slots)
-        vacancy = self.vacant.pop(slot, None)
-        if vacancy is not None:
-            vacancy.timer.cancel()
-        worker = self.serving.pop(slot, None)
-        if worker is not None:
-            self._fleet.retire(worker, self.generation.config.daemon.stop_timeout)
-        self.generation.listeners.shrink(slot)
+        return self.shrink_to(self.slots - 1)
+
+    def shrink_to(self, count: int) -> str:
+        """Retire the workers in the highest slots, so that so many are left; says which. Together: none of them shall
+        take connections of the others.
+        """
+        retiring: list[Worker] = []
+        slots = sorted({*self.serving, *self.vacant, *self._successions})[count:]
+        for slot in slots:
+            vacancy = self.vacant.pop(slot, None)
+            if vacancy is not None:
+                vacancy.timer.cancel()
+            succession = self._successions.pop(slot, None)
+            if succession is not None:
+                succession.abort()
+            if slot in self.serving:
+                retiring.append(self.serving.pop(slot))
+        if retiring:
+            self._retire(retiring)
+        for slot in slots:
+            self.generation.listeners.shrink(slot)
         self._changed()
-        return str(worker) if worker else f"slot {slot}"
+        return ", ".join(map(str, retiring)) or f"slot {', '.join(map(str, slots))}"
+
+    def replace(self, worker: Worker, reason: str) -> bool:
+        """Start a successor for a worker that serves; once it is ready it takes the slot, and the old one retires.
+
+        Returns:
+            Whether that has begun; not if one is coming already, the worker does not serve, or the fork failed.
+        """
+        if self._holding or worker.slot in self._successions or self.serving.get(worker.slot) is not worker:
+            return False
+        LOG.info(f"{worker} is replaced: {reason}")
+        try:
+            self._successions[worker.slot] = Succession(self._fleet, worker, self._succeed, self._not_succeeded)
+        except StartError as error:
+            LOG.error(f"{error}; {worker} goes on")  # noqa: TRY400  # the text says all
+            return False
+        return True
+
+    @property
+    def slots(self) -> int:
+        """How many workers are wanted."""
+        return len({*self.serving, *self.vacant, *self._successions})
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a successor is starting."""
+        return bool(self._successions)
 
     def worker_ready(self, worker: Worker) -> None:
         """A replacement serves."""
@@ -112,9 +163,37 @@ class Supervisor:
         if self._holding:
             LOG.info(reason)
             return
+        if worker.slot in self._successions:
+            LOG.error(f"{reason}; its successor is starting")
+            return
         delay = self.restarts.died(worker.slot, worker.age, got_ready=worker.got_ready, reason=reason)
         LOG.error(f"{reason}; it is replaced {f'in {delay:g} s' if delay else 'at once'}")
         self._fill_in(worker.slot, worker.number, delay)
+
+    def _succeed(self, succession: Succession) -> None:
+        old, new = succession.old, succession.new
+        if self._successions.get(new.slot) is not succession:  # it was aborted, and became ready all the same
+            return
+        del self._successions[new.slot]
+        served = self.serving.get(new.slot)
+        self.serving[new.slot] = new
+        new.observer = self
+        if served is old:
+            self._retire([old])
+        self._changed()
+
+    def _not_succeeded(self, succession: Succession) -> None:
+        slot = succession.new.slot
+        if self._successions.get(slot) is not succession:  # it was aborted
+            return
+        del self._successions[slot]
+        if slot not in self.serving and slot not in self.vacant:  # the old one died meanwhile
+            self._fill_in(slot, succession.old.number, 0.0)
+
+    def _abort_successions(self) -> None:
+        for succession in self._successions.values():
+            succession.abort()
+        self._successions.clear()
 
     def _fill_in(self, slot: int, number: int, delay: float) -> None:
         if delay:

@@ -6,7 +6,7 @@ import dataclasses
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,11 @@ def test_rows_that_run_out_fail_the_batch_with_the_reason(rig: Rig) -> None:
 
 
 def supervised(rig: Rig) -> Supervisor:
-    supervisor = Supervisor(rig.loop, rig.fleet, rig.generation, lambda: None)
+    def retire(workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            rig.fleet.retire(worker, rig.generation.config.daemon.stop_timeout)
+
+    supervisor = Supervisor(rig.loop, rig.fleet, rig.generation, lambda: None, retire)
     results: list[BatchResult] = []
     Batch(rig.fleet, rig.generation, (1, 2), lambda _text: None, results.append).start()
     rig.until(lambda: results)

@@ -111,9 +111,12 @@ def test_a_daemon_that_stops_under_load_says_go_away(new_shared_daemon: NewDaemo
     assert result["error_count"] == 5
 
 
-def test_a_reload_under_load_loses_no_connection(new_shared_daemon: NewDaemon) -> None:
+@pytest.mark.parametrize(("handover_timeout", "go_aways"), [(10, 0), (0, 5)])
+def test_a_reload_under_load_loses_no_connection(
+    new_shared_daemon: NewDaemon, handover_timeout: int, go_aways: int
+) -> None:
     reloading = new_shared_daemon()
-    reloading.configure(flood={"enabled": False})
+    reloading.configure(daemon={"handover_timeout": handover_timeout}, flood={"enabled": False})
     reloading.start()
     bench = reloading.begin("bench", reloading.address(), "--connections", "5", "--duration", "8", "--json")
     wait_until(lambda: reloading.count("messages_in") > 100)
@@ -121,5 +124,5 @@ def test_a_reload_under_load_loses_no_connection(new_shared_daemon: NewDaemon) -
     out, err = bench.communicate(timeout=30)
     assert (bench.returncode, err) == (0, ""), out[-2000:]
     result = json.loads(out)
-    assert result["go_aways"] == 5
-    assert result["connections_opened"] == 10
+    assert result["go_aways"] == go_aways
+    assert result["connections_opened"] == 5 + go_aways

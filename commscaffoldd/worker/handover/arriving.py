@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from commscaffoldd.core.connection_pool import ConnectionPool
@@ -13,6 +13,7 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.reactor import Reactor
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.worker.handover.parcels import (
+    NO_RECEIVER,
     BrokenStreamError,
     Late,
     Moving,
@@ -37,6 +38,7 @@ class Arrival:
         engine: Engine,
         pool: ConnectionPool,
         endpoints: Mapping[str, Endpoint],
+        leaving: Callable[[], bool],
     ) -> None:
         """Begin to take them.
 
@@ -46,12 +48,14 @@ class Arrival:
             engine: watches the stream.
             pool: says whether there is room.
             endpoints: by configured address.
+            leaving: whether this worker hands its own connections over, so that it must take none.
         """
         self._stream = stream
         self._reactor = reactor
         self._engine = engine
         self._pool = pool
         self._endpoints = endpoints
+        self._leaving = leaving
         self._adopted: dict[int, tuple[Slot, int]] = {}  # by serial, with the generation
         self._arrived = False
         engine.watch_descriptor(stream.fileno(), self._readable)
@@ -95,6 +99,8 @@ class Arrival:
         self._adopted[moving.serial] = (slot, slot.generation)
 
     def _why_not(self, moving: Moving) -> str:
+        if self._leaving():
+            return NO_RECEIVER
         endpoint = self._endpoints.get(moving.listen)
         if endpoint is None:
             return f"{moving.listen} is no listener any more"

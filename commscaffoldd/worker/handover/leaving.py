@@ -14,6 +14,7 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.worker.handover.arriving import describe_layout
 from commscaffoldd.worker.handover.parcels import (
+    NO_RECEIVER,
     BrokenStreamError,
     Late,
     Moving,
@@ -26,7 +27,6 @@ WINDOW: Final = 16  # connections on their way to one worker at the same time: s
 TELL: Final = 0.5  # seconds between two reports
 
 TOO_LONG: Final = "a handler was still running when the time was over"
-NO_RECEIVER: Final = "no worker was left to take it"
 
 
 class Lane(Struct, eq=False):

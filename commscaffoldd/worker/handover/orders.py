@@ -44,6 +44,7 @@ class Orders:
         self._engine = core.path.engine
         self._endpoints = endpoints
         self._tell = tell
+        self._leaving = False
         orders.setblocking(False)
         self._engine.watch_descriptor(orders.fileno(), self._readable)
 
@@ -64,7 +65,14 @@ class Orders:
     def _obey(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> None:
         if order["order"] == "adopt":
             for stream in streams:
-                Arrival(stream, self._core.reactor, self._engine, self._core.path.connections, self._endpoints)
+                Arrival(
+                    stream,
+                    self._core.reactor,
+                    self._engine,
+                    self._core.path.connections,
+                    self._endpoints,
+                    lambda: self._leaving,
+                )
         else:
             self._hand_over(order, streams)
 
@@ -72,6 +80,7 @@ class Orders:
         count = order["count"]
         slots = self._engine.open_slots()
         if count is None:
+            self._leaving = True
             self._engine.stop_accepting()
         else:
             slots = slots[:count]
