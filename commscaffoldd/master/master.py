@@ -28,6 +28,7 @@ from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.readiness import Failed, Ready
 from commscaffoldd.master.reload import Reload, ReloadResult
 from commscaffoldd.master.rows import ROWS, Rows
+from commscaffoldd.master.service_watchdog import ServiceWatchdog, watchdog_interval
 from commscaffoldd.master.signals import Signals
 from commscaffoldd.master.spawn import RunWorker, Spawner
 from commscaffoldd.master.status import LastReload, StatusReport, now_text
@@ -102,6 +103,12 @@ class Master:
             gone=self._worker_gone,
         )
         self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
+        self._watchdog = ServiceWatchdog(
+            self._loop,
+            self._notifier,
+            watchdog_interval(os.environ, os.getpid()),
+            lambda: list(self._supervisor.serving.values()),
+        )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
@@ -244,6 +251,7 @@ class Master:
         listening = self._generation.listeners.addresses()
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
         self._notifier.ready(self._summary())
+        self._watchdog.start()
         self._startup.ready(Ready(os.getpid(), listening, tuple(worker.pid for worker in result.workers)))
 
     def _reloaded(self, result: ReloadResult, done: Callable[[ReloadAnswer], None]) -> None:
@@ -281,6 +289,7 @@ class Master:
         if self._state != "stopping":
             self._state = "stopping"
             self._supervisor.hold()
+            self._watchdog.stop()
             self._notifier.stopping("stopping")
 
     def _abort_what_has_begun(self) -> None:

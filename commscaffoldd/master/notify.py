@@ -44,6 +44,10 @@ class Notifier:
         """The daemon has begun to stop."""
         self._send("STOPPING=1", f"STATUS={status}")
 
+    def watchdog(self) -> None:
+        """All is well, and will be said again."""
+        self._send("WATCHDOG=1")
+
     def _send(self, *lines: str) -> None:
         if not self._active:
             return

@@ -148,9 +148,11 @@ class Daemon:
         assert done.code == 0, (done.err, self.log())
         return done
 
-    def start_foreground(self) -> subprocess.Popen[bytes]:
+    def start_foreground(
+        self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
         """Start it in the foreground, in a session of its own; its standard error goes to `foreground_text`."""
-        line = (*PROGRAM, "start", "--foreground", "--config", str(self.path))
+        line = (*program, "start", "--foreground", "--config", str(self.path))
         with self._foreground_output.open("wb") as output:
             self.foreground = subprocess.Popen(
                 line,
@@ -160,6 +162,7 @@ class Daemon:
                 env=self.environment(),
                 cwd=self.folder,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         process = self.foreground
         wait_until(lambda: "try it:" in self.foreground_text() or process.poll() is not None, what="the foreground")
