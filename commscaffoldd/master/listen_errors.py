@@ -10,6 +10,7 @@ from typing import Final
 
 FAILURE: Final = 1
 NO_PERMISSION: Final = 4
+CONFIGURATION: Final = 78
 
 _MEANINGS: Final = {
     errno.EADDRINUSE: "another process listens there already",

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from commscaffoldd.config.schema import Listen
-from commscaffoldd.core.address import Address, SocketAddress
-from commscaffoldd.master.listen_errors import ListenError, ListenErrors, describe, is_in_use
+from commscaffoldd.core.address import Address, SocketAddress, describe_bound, systemd_name
+from commscaffoldd.master.activation import PassedError
+from commscaffoldd.master.listen_errors import CONFIGURATION, ListenError, ListenErrors, describe, is_in_use
 from commscaffoldd.master.privileges import Identity
+from commscaffoldd.master.service_manager import ServiceManager
 from commscaffoldd.master.unix_path import bind_unix
 
 SHARED: Final = 0  # the index of a socket that all workers share; slots are counted from 1
@@ -28,11 +30,14 @@ class Listener:
     """One configured address and its sockets: one that all workers share, or one for each worker slot.
 
     With `reuseport` a worker's replacement gets the socket, and so the queue, of the worker that died.
+    `passed` is a listener whose socket the service manager has opened: it is neither changed nor closed nor, if it is
+    a unix socket, removed here.
     """
 
     listen: Listen
     key: Key
     sockets: dict[int, socket.socket]
+    passed: bool = False
 
     @property
     def own_sockets(self) -> bool:
@@ -40,7 +45,9 @@ class Listener:
         return self.listen.accept == "reuseport"
 
     def address(self) -> str:
-        """The address with the port that is really listened on, where port 0 is configured."""
+        """Where it really listens: with the port, where port 0 is configured, and what systemd has bound."""
+        if self.passed:
+            return describe_bound(self.sockets[SHARED].getsockname())
         configured = Address.parse(self.listen.address)
         if configured.path or configured.port:
             return str(configured)
@@ -58,14 +65,24 @@ class Listener:
 
 
 class ListenerSet:
-    """All listeners of one configuration."""
+    """All listeners of one configuration.
 
-    def __init__(self, listeners: Iterable[Listener]) -> None:
+    A set is opened either with the service manager that started the daemon, or after another set, whose manager it
+    then has.
+    """
+
+    def __init__(self, listeners: Iterable[Listener], manager: ServiceManager | None = None) -> None:
         self._listeners = list(listeners)
+        self.manager = manager or ServiceManager.nobody()
 
     @classmethod
     def open(
-        cls, listens: Iterable[Listen], workers: int, patience: float, before: ListenerSet | None = None
+        cls,
+        listens: Iterable[Listen],
+        workers: int,
+        patience: float,
+        before: ListenerSet | None = None,
+        manager: ServiceManager | None = None,
     ) -> ListenerSet:
         """Open what `before` does not have, and share with it what it has.
 
@@ -73,11 +90,15 @@ class ListenerSet:
         a moment to notice. Raises ListenErrors with everything that is wrong; nothing new is open then.
         """
         deadline = time.monotonic() + patience
-        made = cls(())
+        made = cls((), before.manager if before else manager)
         errors: list[ListenError] = []
         for listen in listens:
             try:
-                made._listeners.append(_open_listener(listen, workers, deadline, before))
+                name = systemd_name(listen.address)
+                if name is None:
+                    made._listeners.append(_open_listener(listen, workers, deadline, before))
+                else:
+                    made._listeners += _passed_listeners(listen, name, made.manager)
             except OSError as error:
                 errors.append(describe(listen.address, error))
             except ListenError as error:
@@ -92,16 +113,29 @@ class ListenerSet:
         return iter(self._listeners)
 
     def find(self, key: Key) -> Listener | None:
-        """The listener at this address, if there is one."""
-        return next((listener for listener in self._listeners if listener.key == key), None)
+        """The listener that was opened for this address, if there is one."""
+        return next((one for one in self._listeners if one.key == key and not one.passed), None)
 
     def addresses(self) -> tuple[str, ...]:
         """Where the daemon really listens."""
         return tuple(listener.address() for listener in self._listeners)
 
+    def layouts(self) -> tuple[str, ...]:
+        """The header layout that is spoken at each of the addresses."""
+        return tuple(listener.listen.layout for listener in self._listeners)
+
+    def unused(self) -> list[str]:
+        """Names of sockets that the service manager has passed and nobody listens on."""
+        used = {systemd_name(listener.listen.address) for listener in self._listeners}
+        return [name for name in self.manager.passed.names() if name not in used]
+
     def sockets(self) -> list[socket.socket]:
         """Every socket."""
         return [one for listener in self._listeners for one in listener.sockets.values()]
+
+    def fds(self) -> list[int]:
+        """Every descriptor, once; those that were passed and that nobody listens on are among them."""
+        return list({*(one.fileno() for one in self.sockets()), *self.manager.passed.fds()})
 
     def for_worker(self, slot: int) -> list[tuple[Listen, socket.socket]]:
         """What the worker in this slot listens on."""
@@ -128,6 +162,8 @@ class ListenerSet:
     def apply_backlogs(self) -> None:
         """Give sockets that were taken over the backlog that is configured now."""
         for listener in self._listeners:
+            if listener.passed:  # the socket unit's Backlog= says it
+                continue
             for one in listener.sockets.values():
                 with contextlib.suppress(OSError):
                     one.listen(listener.listen.backlog)
@@ -135,6 +171,8 @@ class ListenerSet:
     def give_to(self, identity: Identity) -> None:
         """Let the identity that the daemon takes on use what root has opened. Raises OSError."""
         for listener in self._listeners:
+            if listener.passed:  # the socket unit's SocketUser= says it
+                continue
             if listener.key[0] == socket.AF_UNIX:
                 os.chown(str(listener.key[1]), identity.uid, identity.gid)
             elif listener.own_sockets:
@@ -149,7 +187,10 @@ class ListenerSet:
             for index, one in list(listener.sockets.items()):
                 if id(one) in kept_sockets:
                     continue
-                listener.sockets.pop(index).close()
+                del listener.sockets[index]
+                if listener.passed:
+                    continue
+                one.close()
                 if listener.key[0] == socket.AF_UNIX:
                     with contextlib.suppress(OSError):
                         Path(str(listener.key[1])).unlink()
@@ -175,12 +216,21 @@ def open_socket(listen: Listen, family: socket.AddressFamily, target: SocketAddr
     return made
 
 
+def _passed_listeners(listen: Listen, name: str, manager: ServiceManager) -> list[Listener]:
+    """One for each socket of this name: a socket unit with several addresses passes several."""
+    try:
+        sockets = manager.passed.named(name)
+    except PassedError as error:
+        raise ListenError(listen.address, str(error), CONFIGURATION) from None
+    return [Listener(listen, (one.family, one.getsockname()), {SHARED: one}, passed=True) for one in sockets]
+
+
 def _open_listener(listen: Listen, workers: int, deadline: float, before: ListenerSet | None) -> Listener:
     key = Address.parse(listen.address).resolve()
     known = before.find(key) if before else None
     listener = Listener(listen, key, {})
     if listener.own_sockets and key[0] == socket.AF_UNIX:
-        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", 78)
+        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", CONFIGURATION)
     if known is not None and known.own_sockets != listener.own_sockets:
         raise ListenError(
             listen.address,

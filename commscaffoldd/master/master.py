@@ -20,7 +20,6 @@ from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
-from commscaffoldd.master.notify import Notifier
 from commscaffoldd.master.pidfile import Pidfile
 from commscaffoldd.master.prepare import Prepared, open_configured_log
 from commscaffoldd.master.privileges import PrivilegeError, drop, without_effect
@@ -89,7 +88,7 @@ class Master:
         self._default_log = prepared.default_log
         self._startup = startup
         self._code = code
-        self._notifier = Notifier.from_environment(os.environ)
+        self._notifier = prepared.manager.notifier
         self._loop = Loop()
         self._children = Children()
         self._rows = Rows(Statistics(ROWS))
@@ -233,6 +232,7 @@ class Master:
         config = self._generation.config
         if warning := without_effect(config.daemon.user, config.daemon.group):
             LOG.warning(warning)
+        self._warn_of_unused_sockets()
         LOG.info(f"starting {config.worker_count} workers with {config.path}")
         gc.freeze()  # what exists now is shared by all workers; a collection must not copy its pages
         slots = range(1, config.worker_count + 1)
@@ -252,7 +252,8 @@ class Master:
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
         self._notifier.ready(self._summary())
         self._watchdog.start()
-        self._startup.ready(Ready(os.getpid(), listening, tuple(worker.pid for worker in result.workers)))
+        pids = tuple(worker.pid for worker in result.workers)
+        self._startup.ready(Ready(os.getpid(), listening, pids, self._generation.listeners.layouts()))
 
     def _reloaded(self, result: ReloadResult, done: Callable[[ReloadAnswer], None]) -> None:
         self._reload = None
@@ -279,6 +280,14 @@ class Master:
         if now.log is not before.log:
             now.log.install("master")
             before.log.close()
+        self._warn_of_unused_sockets()
+
+    def _warn_of_unused_sockets(self) -> None:
+        for name in self._generation.listeners.unused():
+            LOG.warning(
+                f"systemd has passed a socket named {name!r} that no [[listen]] names: "
+                "whoever connects to it waits in vain"
+            )
 
     def _worker_gone(self, worker: Worker) -> None:
         self._questions.gone(worker)
@@ -332,7 +341,7 @@ class Master:
     def _private_fds(self) -> list[int]:
         """Every descriptor of the master. A child closes them, but for what it is given."""
         fds = [self._pidfile.fileno(), self._generation.log.fileno(), *self._fleet.fds(), *self._startup.fds()]
-        fds += [one.fileno() for one in self._generation.listeners.sockets()]
+        fds += self._generation.listeners.fds()
         for part in (self._control, self._signals, self._reload):
             if part is not None:
                 fds += part.fds()
@@ -347,6 +356,7 @@ class Master:
         if self._control is not None:
             self._control.close()
         self._generation.listeners.close_except(None)
+        self._generation.listeners.manager.passed.close()
         self._generation.accept_lock.unlink(missing_ok=True)
         LOG.info("the master ends")
         if self._signals is not None:

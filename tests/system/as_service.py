@@ -11,6 +11,8 @@ def main() -> None:
     passed = [word.partition(":") for word in sys.argv[1:split]]
     # first away from where they shall go, since one may be where another belongs
     copies = [os.dup(int(fd)) for fd, _, _ in passed]
+    for fd, _, _ in passed:
+        os.set_inheritable(int(fd), False)
     last = 3 + len(passed)
     while any(copy < last for copy in copies):
         copies = [os.dup(copy) if copy < last else copy for copy in copies]

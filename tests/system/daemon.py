@@ -152,6 +152,14 @@ class Daemon:
         self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
     ) -> subprocess.Popen[bytes]:
         """Start it in the foreground, in a session of its own; its standard error goes to `foreground_text`."""
+        process = self.begin_foreground(program, pass_fds)
+        wait_until(lambda: "try it:" in self.foreground_text() or process.poll() is not None, what="the foreground")
+        return process
+
+    def begin_foreground(
+        self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """The same without waiting for it."""
         line = (*program, "start", "--foreground", "--config", str(self.path))
         with self._foreground_output.open("wb") as output:
             self.foreground = subprocess.Popen(
@@ -164,9 +172,7 @@ class Daemon:
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
-        process = self.foreground
-        wait_until(lambda: "try it:" in self.foreground_text() or process.poll() is not None, what="the foreground")
-        return process
+        return self.foreground
 
     def foreground_text(self) -> str:
         """What the foreground process has printed: banner and log."""
