@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import socket
 import time
@@ -12,56 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from commscaffoldd.config.schema import Listen
-from commscaffoldd.core.address import Address, SocketAddress, describe_bound, systemd_name
+from commscaffoldd.core.address import Address, systemd_name
 from commscaffoldd.master.activation import PassedError
-from commscaffoldd.master.listen_errors import CONFIGURATION, ListenError, ListenErrors, describe, is_in_use
+from commscaffoldd.master.listen_errors import (
+    CONFIGURATION,
+    FAILURE,
+    ListenError,
+    ListenErrors,
+    describe,
+    is_in_use,
+)
+from commscaffoldd.master.listener import SHARED, Key, Listener
 from commscaffoldd.master.privileges import Identity
 from commscaffoldd.master.service_manager import ServiceManager
-from commscaffoldd.master.unix_path import bind_unix
 
-SHARED: Final = 0  # the index of a socket that all workers share; slots are counted from 1
 _RETRY: Final = 0.05  # seconds
-
-Key = tuple[socket.AddressFamily, SocketAddress]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Listener:
-    """One configured address and its sockets: one that all workers share, or one for each worker slot.
-
-    With `reuseport` a worker's replacement gets the socket, and so the queue, of the worker that died.
-    `passed` is a listener whose socket the service manager has opened: it is neither changed nor closed nor, if it is
-    a unix socket, removed here.
-    """
-
-    listen: Listen
-    key: Key
-    sockets: dict[int, socket.socket]
-    passed: bool = False
-
-    @property
-    def own_sockets(self) -> bool:
-        """Whether each worker has a socket of its own."""
-        return self.listen.accept == "reuseport"
-
-    def address(self) -> str:
-        """Where it really listens: with the port, where port 0 is configured, and what systemd has bound."""
-        if self.passed:
-            return describe_bound(self.sockets[SHARED].getsockname())
-        configured = Address.parse(self.listen.address)
-        if configured.path or configured.port:
-            return str(configured)
-        bound = next(iter(self.sockets.values())).getsockname()
-        return str(dataclasses.replace(configured, port=bound[1]))
-
-    def open_for(self, index: int) -> None:
-        """Open the socket with this index, if it is not open. Raises OSError."""
-        if index in self.sockets:
-            return
-        family, target = self.key
-        if self.sockets and family != socket.AF_UNIX:
-            target = next(iter(self.sockets.values())).getsockname()  # for port 0: the same port for all
-        self.sockets[index] = open_socket(self.listen, family, target)
+_AFTER_DROP: Final = 2.0  # seconds that the service manager may need to close what it is told to forget
 
 
 class ListenerSet:
@@ -84,29 +49,40 @@ class ListenerSet:
         before: ListenerSet | None = None,
         manager: ServiceManager | None = None,
     ) -> ListenerSet:
-        """Open what `before` does not have, and share with it what it has.
+        """Open what neither `before` has, with which it is then shared, nor the service manager has kept.
 
         For `patience` seconds in all an address in use is tried again: after a master was killed its workers need
         a moment to notice. Raises ListenErrors with everything that is wrong; nothing new is open then.
         """
-        deadline = time.monotonic() + patience
         made = cls((), before.manager if before else manager)
+        planned = [plan for listen in listens for plan in made._plan(listen, workers, before)]
+        if made.manager.store.drop_unclaimed():
+            patience = max(patience, _AFTER_DROP)
+        deadline = time.monotonic() + patience
         errors: list[ListenError] = []
-        for listen in listens:
+        for plan in planned:
+            if isinstance(plan, ListenError):
+                errors.append(plan)
+                continue
             try:
-                name = systemd_name(listen.address)
-                if name is None:
-                    made._listeners.append(_open_listener(listen, workers, deadline, before))
-                else:
-                    made._listeners += _passed_listeners(listen, name, made.manager)
+                _open_missing(plan, workers, deadline)
             except OSError as error:
-                errors.append(describe(listen.address, error))
-            except ListenError as error:
-                errors.append(error)
+                errors.append(describe(plan.listen.address, error))
         if errors:
             made.close_except(before)
             raise ListenErrors(errors)
         return made
+
+    def _plan(self, listen: Listen, workers: int, before: ListenerSet | None) -> list[Listener | ListenError]:
+        """The listeners of one [[listen]], with the sockets that are there already; or why that cannot be."""
+        try:
+            made = _find_sockets(listen, workers, before, self.manager)
+        except OSError as error:
+            return [describe(listen.address, error)]
+        except ListenError as error:
+            return [error]
+        self._listeners += made
+        return [*made]
 
     def __iter__(self) -> Iterator[Listener]:
         """The listeners, as configured."""
@@ -135,7 +111,7 @@ class ListenerSet:
 
     def fds(self) -> list[int]:
         """Every descriptor, once; those that were passed and that nobody listens on are among them."""
-        return list({*(one.fileno() for one in self.sockets()), *self.manager.passed.fds()})
+        return list({*(one.fileno() for one in self.sockets()), *self.manager.fds()})
 
     def for_worker(self, slot: int) -> list[tuple[Listen, socket.socket]]:
         """What the worker in this slot listens on."""
@@ -162,11 +138,12 @@ class ListenerSet:
     def apply_backlogs(self) -> None:
         """Give sockets that were taken over the backlog that is configured now."""
         for listener in self._listeners:
-            if listener.passed:  # the socket unit's Backlog= says it
-                continue
-            for one in listener.sockets.values():
-                with contextlib.suppress(OSError):
-                    one.listen(listener.listen.backlog)
+            listener.apply_backlog()
+
+    def keep_in_store(self) -> None:
+        """Have the service manager keep these sockets, and no others, for the next start."""
+        named = ((listener.store_name, tuple(listener.sockets.values())) for listener in self._listeners)
+        self.manager.store.keep({name: sockets for name, sockets in named if name is not None})
 
     def give_to(self, identity: Identity) -> None:
         """Let the identity that the daemon takes on use what root has opened. Raises OSError."""
@@ -181,7 +158,10 @@ class ListenerSet:
                     os.fchown(one.fileno(), identity.uid, identity.gid)
 
     def close_except(self, kept: ListenerSet | None) -> None:
-        """Close every socket, and remove every unix socket's path, that `kept` does not have."""
+        """Close every socket, and remove every unix socket's path, that `kept` does not have.
+
+        A path whose socket the service manager keeps stays: there clients wait for the next start.
+        """
         kept_sockets = {id(one) for one in kept.sockets()} if kept else set()
         for listener in self._listeners:
             for index, one in list(listener.sockets.items()):
@@ -191,32 +171,29 @@ class ListenerSet:
                 if listener.passed:
                     continue
                 one.close()
-                if listener.key[0] == socket.AF_UNIX:
+                if listener.key[0] == socket.AF_UNIX and not self.manager.store.holds(listener.store_name):
                     with contextlib.suppress(OSError):
                         Path(str(listener.key[1])).unlink()
 
 
-def open_socket(listen: Listen, family: socket.AddressFamily, target: SocketAddress) -> socket.socket:
-    """A listening, non-blocking socket. Raises OSError."""
-    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    try:
-        if family == socket.AF_UNIX:
-            bind_unix(made, Path(str(target)))
-        else:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if listen.accept == "reuseport":
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            made.bind(target)
-        made.listen(listen.backlog)
-    except BaseException:
-        made.close()
-        raise
-    return made
+def _find_sockets(
+    listen: Listen, workers: int, before: ListenerSet | None, manager: ServiceManager
+) -> list[Listener]:
+    """Listeners for one [[listen]], with the sockets that are there already. Raises OSError and ListenError."""
+    name = systemd_name(listen.address)
+    if name is not None:
+        return _passed(listen, name, manager)
+    listener = Listener(listen, Address.parse(listen.address).resolve(), {})
+    if listener.own_sockets and listener.key[0] == socket.AF_UNIX:
+        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", CONFIGURATION)
+    if before is None:
+        _take_back(listener, workers, manager)
+    else:
+        _take_over(listener, workers, before)
+    return [listener]
 
 
-def _passed_listeners(listen: Listen, name: str, manager: ServiceManager) -> list[Listener]:
+def _passed(listen: Listen, name: str, manager: ServiceManager) -> list[Listener]:
     """One for each socket of this name: a socket unit with several addresses passes several."""
     try:
         sockets = manager.passed.named(name)
@@ -225,31 +202,35 @@ def _passed_listeners(listen: Listen, name: str, manager: ServiceManager) -> lis
     return [Listener(listen, (one.family, one.getsockname()), {SHARED: one}, passed=True) for one in sockets]
 
 
-def _open_listener(listen: Listen, workers: int, deadline: float, before: ListenerSet | None) -> Listener:
-    key = Address.parse(listen.address).resolve()
-    known = before.find(key) if before else None
-    listener = Listener(listen, key, {})
-    if listener.own_sockets and key[0] == socket.AF_UNIX:
-        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", CONFIGURATION)
-    if known is not None and known.own_sockets != listener.own_sockets:
+def _take_over(listener: Listener, workers: int, before: ListenerSet) -> None:
+    known = before.find(listener.key)
+    if known is None:
+        return
+    if known.own_sockets != listener.own_sockets:
         raise ListenError(
-            listen.address,
-            f"accept cannot change from {known.listen.accept!r} to {listen.accept!r} by a reload, "
+            listener.listen.address,
+            f"accept cannot change from {known.listen.accept!r} to {listener.listen.accept!r} by a reload, "
             "since both cannot be bound at once; a restart can",
-            1,
+            FAILURE,
         )
-    indexes = range(1, workers + 1) if listener.own_sockets else (SHARED,)
-    if known is not None:
-        listener.sockets.update((index, known.sockets[index]) for index in indexes if index in known.sockets)
-    taken_over = set(listener.sockets)
-    try:
-        for index in indexes:
-            _open_patiently(listener, index, deadline)
-    except BaseException:
-        for index in set(listener.sockets) - taken_over:
-            listener.sockets.pop(index).close()
-        raise
-    return listener
+    indexes = listener.indexes(workers)
+    listener.sockets.update((index, known.sockets[index]) for index in indexes if index in known.sockets)
+
+
+def _take_back(listener: Listener, workers: int, manager: ServiceManager) -> None:
+    """What the service manager has kept since the daemon ran last."""
+    if listener.store_name is None:
+        return
+    kept = manager.store.claim(listener.store_name, listener.is_at)
+    listener.sockets.update(zip(listener.indexes(workers), kept, strict=False))
+    for one in kept[len(listener.sockets) :]:  # there were more workers then
+        one.close()
+    listener.apply_backlog()
+
+
+def _open_missing(listener: Listener, workers: int, deadline: float) -> None:
+    for index in listener.indexes(workers):
+        _open_patiently(listener, index, deadline)
 
 
 def _open_patiently(listener: Listener, index: int, deadline: float) -> None:

@@ -251,6 +251,7 @@ class Master:
         listening = self._generation.listeners.addresses()
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
         self._notifier.ready(self._summary())
+        self._generation.listeners.keep_in_store()
         self._watchdog.start()
         pids = tuple(worker.pid for worker in result.workers)
         self._startup.ready(Ready(os.getpid(), listening, pids, self._generation.listeners.layouts()))
@@ -275,6 +276,7 @@ class Master:
         done(answer)
 
     def _take_over_from(self, before: Generation, now: Generation) -> None:
+        now.listeners.keep_in_store()  # first: a unix socket's path is removed only when nobody keeps the socket
         before.listeners.close_except(now.listeners)
         now.listeners.apply_backlogs()
         if now.log is not before.log:
@@ -323,6 +325,7 @@ class Master:
             return
         try:
             LOG.info(f"{what}: {change()}")
+            self._generation.listeners.keep_in_store()
         except (ValueError, ListenErrors) as error:
             LOG.warning(f"{what}: {error}")
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import MutableMapping
 
 from commscaffoldd.master.activation import PassedSockets, take_descriptors
+from commscaffoldd.master.fd_store import PREFIX, FdStore
 from commscaffoldd.master.notify import Notifier
 
 
@@ -15,6 +16,7 @@ class ServiceManager:
 
     notifier: Notifier
     passed: PassedSockets
+    store: FdStore
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str], pid: int) -> ServiceManager:
@@ -23,9 +25,17 @@ class ServiceManager:
         Raises PassedError if what it passed cannot be understood.
         """
         notifier = Notifier.from_environment(environment)
-        return cls(notifier, PassedSockets(take_descriptors(environment, pid)))
+        descriptors = take_descriptors(environment, pid)
+        passed = [one for one in descriptors if not one.name.startswith(PREFIX)]
+        kept = [one for one in descriptors if one.name.startswith(PREFIX)]
+        return cls(notifier, PassedSockets(passed), FdStore(notifier, kept))
 
     @classmethod
     def nobody(cls) -> ServiceManager:
         """The one of a daemon that a person started."""
-        return cls(Notifier(""), PassedSockets())
+        notifier = Notifier("")
+        return cls(notifier, PassedSockets(), FdStore(notifier))
+
+    def fds(self) -> list[int]:
+        """Descriptors that came from there, but for those that a listener has claimed from the store."""
+        return [*self.passed.fds(), *self.store.fds()]
