@@ -67,7 +67,7 @@ class ListenerSet:
             try:
                 _open_missing(plan, workers, deadline)
             except OSError as error:
-                errors.append(describe(plan.listen.address, error))
+                errors.append(describe(plan.listen.address, error, made._hint(error)))
         if errors:
             made.close_except(before)
             raise ListenErrors(errors)
@@ -83,6 +83,12 @@ class ListenerSet:
             return [error]
         self._listeners += made
         return [*made]
+
+    def _hint(self, error: OSError) -> str:
+        unused = ", ".join(self.unused())
+        if not unused or not is_in_use(error):
+            return ""
+        return f'systemd has passed sockets that no [[listen]] takes by address = "systemd:NAME": {unused}'
 
     def __iter__(self) -> Iterator[Listener]:
         """The listeners, as configured."""

@@ -166,6 +166,16 @@ def test_a_reload_that_wants_a_socket_that_is_not_there_changes_nothing(daemon: 
     assert echoed(address_of(tcp)) == b"hello"
 
 
+def test_an_address_that_systemd_has_taken_is_told_with_the_sockets_name(daemon: Daemon, tcp: socket.socket) -> None:
+    daemon.configure(listen=[{"address": address_of(tcp)}])
+    process = daemon.start_foreground(**as_service((tcp, "game")))
+    assert process.wait(15) == 1
+    assert (
+        f"cannot listen on {address_of(tcp)}: another process listens there already (EADDRINUSE); "
+        'systemd has passed sockets that no [[listen]] takes by address = "systemd:NAME": game'
+    ) in daemon.foreground_text()
+
+
 def test_a_socket_that_nobody_names_is_warned_of(daemon: Daemon, tcp: socket.socket) -> None:
     daemon.start_foreground(**as_service((tcp, "left")))
     assert "systemd has passed a socket named 'left' that no [[listen]] names" in daemon.foreground_text()
