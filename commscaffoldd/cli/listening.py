@@ -17,9 +17,9 @@ WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothin
 _PROGRAM: Final = "commscaffoldd"
 
 
-def listening_lines(config: Config, addresses: Sequence[str]) -> list[str]:
-    """Each address with its layout. `addresses` are as bound, in the order of the configuration's."""
-    return [f"{address} (layout {listen.layout})" for address, listen in zip(addresses, config.listen, strict=False)]
+def listening_lines(addresses: Sequence[str], layouts: Sequence[str]) -> list[str]:
+    """Each address with its layout, as bound."""
+    return [f"{address} (layout {layout})" for address, layout in zip(addresses, layouts, strict=True)]
 
 
 def command_to_try(config: Config, addresses: Sequence[str]) -> str:

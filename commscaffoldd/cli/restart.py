@@ -12,6 +12,7 @@ from commscaffoldd.cli.options import config_option, stop_options
 from commscaffoldd.cli.start import launch
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
+from commscaffoldd.core.address import systemd_name
 from commscaffoldd.master.pidfile import running_pid
 
 
@@ -33,6 +34,10 @@ def restart(config_file: str | None, *, now: bool, timeout: float | None) -> Non
     """
     path = find_config(config_file)
     config = load(path)
+    for index, listen in enumerate(config.listen):
+        if systemd_name(listen.address) is not None:
+            found = f"{path}: listen[{index}].address is {listen.address}, which only systemd can open"
+            raise Failure([f"{found}: use `systemctl restart`. The daemon has not been stopped."], exit_codes.FAILURE)
     if running_pid(config.pidfile) is not None:
         report = run_canary(path, config.daemon.start_timeout)
         if not report.ok:

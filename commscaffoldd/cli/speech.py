@@ -12,7 +12,7 @@ from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
 from commscaffoldd.config.schema import Config, Listen
-from commscaffoldd.core.address import Address
+from commscaffoldd.core.address import Address, systemd_name
 from commscaffoldd.core.layout import PRESETS, Layout
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -49,6 +49,8 @@ def _custom(name: str, config: Config) -> Layout:
 
 
 def _is_at(listen: Listen, address: Address) -> bool:
+    if systemd_name(listen.address) is not None:  # where that is, only the running daemon knows
+        return False
     own = Address.parse(listen.address)
     if own == address:
         return True

@@ -43,7 +43,7 @@ def launch(config: Config) -> None:
         raise Failure(result.errors, result.exit_code)
     count = len(result.workers) or config.worker_count
     click.echo(f"commscaffoldd started: pid {result.pid}, {count} worker{'' if count == 1 else 's'}")
-    for line in listening_lines(config, result.listening):
+    for line in listening_lines(result.listening, result.layouts):
         click.echo(f"listening on {line}")
     if result.log:
         click.echo(f"logging to {result.log}")
@@ -51,7 +51,7 @@ def launch(config: Config) -> None:
 
 def _banner(config: Config) -> Callable[[Ready], None]:
     def show(ready: Ready) -> None:
-        lines = [f"listening on {line}" for line in listening_lines(config, ready.listening)]
+        lines = [f"listening on {line}" for line in listening_lines(ready.listening, ready.layouts)]
         lines.append(f"try it: {command_to_try(config, ready.listening)}")
         click.echo("\n".join(lines), err=True)
 

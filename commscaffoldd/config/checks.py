@@ -12,7 +12,7 @@ from commscaffoldd.config.describe import describe_value, did_you_mean
 from commscaffoldd.config.errors import shown
 from commscaffoldd.config.findings import Findings
 from commscaffoldd.config.schema import Config
-from commscaffoldd.core.address import MAX_UNIX_PATH, Address
+from commscaffoldd.core.address import MAX_UNIX_PATH, Address, systemd_name
 from commscaffoldd.core.layout import PRESETS, Layout
 
 
@@ -40,7 +40,7 @@ def _check_layouts(config: Config, findings: Findings) -> None:
 def _check_listeners(config: Config, findings: Findings) -> None:
     if not config.listen and not findings.concern(("listen",)):
         findings.add(("listen",), "found no address to listen at; allowed: at least one [[listen]]")
-    seen: dict[Address, int] = {}
+    seen: dict[Address | str, int] = {}
     for index, listen in enumerate(config.listen):
         key = ("listen", index)
         known = [*PRESETS, *config.layout]
@@ -51,24 +51,41 @@ def _check_listeners(config: Config, findings: Findings) -> None:
         if findings.concern((*key, "address")):
             continue
         try:
-            address = Address.parse(listen.address)
-            # The resolver would raise this UnicodeError, and not OSError, when the address is bound.
-            address.host.encode("idna")
-        except UnicodeError as error:
-            findings.add((*key, "address"), f"{describe_value(listen.address)} is not a host name: {error}")
-            continue
+            address = _read_address(listen.address)
         except ValueError as error:
             findings.add((*key, "address"), str(error))
             continue
         if address in seen:
             findings.add((*key, "address"), f"{address} is already the address of listen[{seen[address]}]")
-        elif address.path or address.port:  # port 0 is another one each time
+        elif isinstance(address, str) or address.path or address.port:  # port 0 is another one each time
             seen[address] = index
-        if address.path and listen.accept == "reuseport":
+        if listen.accept == "reuseport" and (one_for_all := _shared_by_all(address)):
             findings.add(
-                (*key, "accept"),
-                'found "reuseport" with a unix socket, which has none; allowed there: "exclusive" or "mutex"',
+                (*key, "accept"), f'found "reuseport" with {one_for_all}; allowed there: "exclusive" or "mutex"'
             )
+
+
+def _read_address(text: str) -> Address | str:
+    """The address; of a socket that systemd passes, the text as it is. Raises ValueError with what is allowed."""
+    if systemd_name(text) is not None:
+        return text
+    try:
+        address = Address.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or systemd:NAME, for a socket that systemd passes") from None
+    try:
+        # The resolver would raise this UnicodeError, and not OSError, when the address is bound.
+        address.host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"{describe_value(text)} is not a host name: {error}") from None
+    return address
+
+
+def _shared_by_all(address: Address | str) -> str:
+    """Why there cannot be a socket for each worker; empty if there can."""
+    if isinstance(address, str):
+        return "a socket from systemd, which all workers share"
+    return "a unix socket, which has none" if address.path else ""
 
 
 def _check_connections(config: Config, findings: Findings) -> None:

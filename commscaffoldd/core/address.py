@@ -1,4 +1,4 @@
-"""Addresses as a person writes them: `host:port`, `[v6]:port`, `unix:/path`."""
+"""Addresses as a person writes them: `host:port`, `[v6]:port`, `unix:/path`, and `systemd:NAME` to listen only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypeAlias
 SocketAddress: TypeAlias = "str | tuple[str, int]"
 
 ALLOWED = "host:port, [IPv6]:port or unix:/path, such as 127.0.0.1:9000"
+SYSTEMD = "systemd:"
+MAX_SOCKET_NAME = 255  # FDNAME_MAX of systemd
 MAX_PORT = 65535
 MAX_UNIX_PATH = 107  # sizeof(sockaddr_un.sun_path) - 1, unix(7)
 
@@ -56,6 +58,31 @@ class Address:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, sockaddr = found[0]
         return family, sockaddr  # type: ignore[return-value]  # IPv6 tuples have four parts
+
+
+def systemd_name(text: str) -> str | None:
+    """The NAME of `systemd:NAME`, a socket that systemd opens and passes; None for any other address.
+
+    Raises ValueError for a name that no socket can have.
+    """
+    if not text.startswith(SYSTEMD):
+        return None
+    name = text[len(SYSTEMD) :]
+    if not name:
+        raise ValueError(f"no name in {text!r}; allowed: systemd:NAME, with a socket unit's FileDescriptorName=")
+    if not (name.isascii() and name.isprintable()) or ":" in name or len(name) > MAX_SOCKET_NAME:
+        raise ValueError(
+            f"the name in {text!r} is none that systemd can pass; "
+            f"allowed: up to {MAX_SOCKET_NAME} printable ASCII characters without a colon"
+        )
+    return name
+
+
+def describe_bound(sockname: object) -> str:
+    """A socket's own address, as getsockname(2) gave it, in the form in which addresses are written here."""
+    if isinstance(sockname, bytes):  # the abstract namespace of unix sockets
+        return f"unix:@{sockname[1:].decode(errors='replace')}"
+    return f"unix:{sockname}" if isinstance(sockname, str) else describe_peer(sockname)
 
 
 def describe_peer(sockaddr: object) -> str:

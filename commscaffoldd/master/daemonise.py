@@ -40,6 +40,7 @@ class LaunchResult:
         errors: complete lines for the terminal.
         listening: addresses with their real ports.
         workers: the workers' pids.
+        layouts: the header layout that is spoken at each address.
         log: the file that the daemon logs to.
     """
 
@@ -50,6 +51,7 @@ class LaunchResult:
     listening: tuple[str, ...] = ()
     workers: tuple[int, ...] = ()
     log: Path | None = None
+    layouts: tuple[str, ...] = ()
 
 
 def worker_code() -> WorkerCode:
@@ -182,9 +184,16 @@ def _daemon(prepared: Prepared, announcer: Announcer, code: WorkerCode) -> NoRet
 
 def _result(outcome: Outcome, log: Path | None, start_timeout: float) -> LaunchResult:
     match outcome.word:
-        case Ready(pid, listening, workers):
+        case Ready(pid, listening, workers, layouts):
             return LaunchResult(
-                ok=True, exit_code=0, pid=pid, errors=(), listening=listening, workers=workers, log=log
+                ok=True,
+                exit_code=0,
+                pid=pid,
+                errors=(),
+                listening=listening,
+                workers=workers,
+                log=log,
+                layouts=layouts,
             )
         case Failed(errors, exit_code):
             return LaunchResult(ok=False, exit_code=exit_code, pid=None, errors=errors, log=log)

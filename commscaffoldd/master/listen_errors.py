@@ -10,6 +10,7 @@ from typing import Final
 
 FAILURE: Final = 1
 NO_PERMISSION: Final = 4
+CONFIGURATION: Final = 78
 
 _MEANINGS: Final = {
     errno.EADDRINUSE: "another process listens there already",
@@ -48,15 +49,15 @@ class ListenErrors(Exception):  # noqa: N818  # several, each one a ListenError
         return NO_PERMISSION if NO_PERMISSION in codes else codes[0]
 
 
-def describe(address: str, error: OSError) -> ListenError:
-    """The error with its meaning, and its name for those who search for it."""
+def describe(address: str, error: OSError, hint: str = "") -> ListenError:
+    """The error with its meaning, its name for those who search for it, and what may be the reason."""
     if isinstance(error, socket.gaierror):
         return ListenError(address, f"the host is unknown ({error.strerror})", FAILURE)
     number = error.errno or 0
     meaning = _MEANINGS.get(number) or error.strerror or os.strerror(number)
     name = errno.errorcode.get(number, f"errno {number}")
     code = NO_PERMISSION if isinstance(error, PermissionError) else FAILURE
-    return ListenError(address, f"{meaning} ({name})", code)
+    return ListenError(address, f"{meaning} ({name}){hint and f'; {hint}'}", code)
 
 
 def is_in_use(error: OSError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import socket
 import time
@@ -12,96 +11,113 @@ from pathlib import Path
 from typing import Final
 
 from commscaffoldd.config.schema import Listen
-from commscaffoldd.core.address import Address, SocketAddress
-from commscaffoldd.master.listen_errors import ListenError, ListenErrors, describe, is_in_use
+from commscaffoldd.core.address import Address, systemd_name
+from commscaffoldd.master.activation import PassedError
+from commscaffoldd.master.listen_errors import (
+    CONFIGURATION,
+    FAILURE,
+    ListenError,
+    ListenErrors,
+    describe,
+    is_in_use,
+)
+from commscaffoldd.master.listener import SHARED, Key, Listener
 from commscaffoldd.master.privileges import Identity
-from commscaffoldd.master.unix_path import bind_unix
+from commscaffoldd.master.service_manager import ServiceManager
 
-SHARED: Final = 0  # the index of a socket that all workers share; slots are counted from 1
 _RETRY: Final = 0.05  # seconds
-
-Key = tuple[socket.AddressFamily, SocketAddress]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Listener:
-    """One configured address and its sockets: one that all workers share, or one for each worker slot.
-
-    With `reuseport` a worker's replacement gets the socket, and so the queue, of the worker that died.
-    """
-
-    listen: Listen
-    key: Key
-    sockets: dict[int, socket.socket]
-
-    @property
-    def own_sockets(self) -> bool:
-        """Whether each worker has a socket of its own."""
-        return self.listen.accept == "reuseport"
-
-    def address(self) -> str:
-        """The address with the port that is really listened on, where port 0 is configured."""
-        configured = Address.parse(self.listen.address)
-        if configured.path or configured.port:
-            return str(configured)
-        bound = next(iter(self.sockets.values())).getsockname()
-        return str(dataclasses.replace(configured, port=bound[1]))
-
-    def open_for(self, index: int) -> None:
-        """Open the socket with this index, if it is not open. Raises OSError."""
-        if index in self.sockets:
-            return
-        family, target = self.key
-        if self.sockets and family != socket.AF_UNIX:
-            target = next(iter(self.sockets.values())).getsockname()  # for port 0: the same port for all
-        self.sockets[index] = open_socket(self.listen, family, target)
+_AFTER_DROP: Final = 2.0  # seconds that the service manager may need to close what it is told to forget
 
 
 class ListenerSet:
-    """All listeners of one configuration."""
+    """All listeners of one configuration.
 
-    def __init__(self, listeners: Iterable[Listener]) -> None:
+    A set is opened either with the service manager that started the daemon, or after another set, whose manager it
+    then has.
+    """
+
+    def __init__(self, listeners: Iterable[Listener], manager: ServiceManager | None = None) -> None:
         self._listeners = list(listeners)
+        self.manager = manager or ServiceManager.nobody()
 
     @classmethod
     def open(
-        cls, listens: Iterable[Listen], workers: int, patience: float, before: ListenerSet | None = None
+        cls,
+        listens: Iterable[Listen],
+        workers: int,
+        patience: float,
+        before: ListenerSet | None = None,
+        manager: ServiceManager | None = None,
     ) -> ListenerSet:
-        """Open what `before` does not have, and share with it what it has.
+        """Open what neither `before` has, with which it is then shared, nor the service manager has kept.
 
         For `patience` seconds in all an address in use is tried again: after a master was killed its workers need
         a moment to notice. Raises ListenErrors with everything that is wrong; nothing new is open then.
         """
+        made = cls((), before.manager if before else manager)
+        planned = [plan for listen in listens for plan in made._plan(listen, workers, before)]
+        if made.manager.store.drop_unclaimed():
+            patience = max(patience, _AFTER_DROP)
         deadline = time.monotonic() + patience
-        made = cls(())
         errors: list[ListenError] = []
-        for listen in listens:
+        for plan in planned:
+            if isinstance(plan, ListenError):
+                errors.append(plan)
+                continue
             try:
-                made._listeners.append(_open_listener(listen, workers, deadline, before))
+                _open_missing(plan, workers, deadline)
             except OSError as error:
-                errors.append(describe(listen.address, error))
-            except ListenError as error:
-                errors.append(error)
+                errors.append(describe(plan.listen.address, error, made._hint(error)))
         if errors:
             made.close_except(before)
             raise ListenErrors(errors)
         return made
+
+    def _plan(self, listen: Listen, workers: int, before: ListenerSet | None) -> list[Listener | ListenError]:
+        """The listeners of one [[listen]], with the sockets that are there already; or why that cannot be."""
+        try:
+            made = _find_sockets(listen, workers, before, self.manager)
+        except OSError as error:
+            return [describe(listen.address, error)]
+        except ListenError as error:
+            return [error]
+        self._listeners += made
+        return [*made]
+
+    def _hint(self, error: OSError) -> str:
+        unused = ", ".join(self.unused())
+        if not unused or not is_in_use(error):
+            return ""
+        return f'systemd has passed sockets that no [[listen]] takes by address = "systemd:NAME": {unused}'
 
     def __iter__(self) -> Iterator[Listener]:
         """The listeners, as configured."""
         return iter(self._listeners)
 
     def find(self, key: Key) -> Listener | None:
-        """The listener at this address, if there is one."""
-        return next((listener for listener in self._listeners if listener.key == key), None)
+        """The listener that was opened for this address, if there is one."""
+        return next((one for one in self._listeners if one.key == key and not one.passed), None)
 
     def addresses(self) -> tuple[str, ...]:
         """Where the daemon really listens."""
         return tuple(listener.address() for listener in self._listeners)
 
+    def layouts(self) -> tuple[str, ...]:
+        """The header layout that is spoken at each of the addresses."""
+        return tuple(listener.listen.layout for listener in self._listeners)
+
+    def unused(self) -> list[str]:
+        """Names of sockets that the service manager has passed and nobody listens on."""
+        used = {systemd_name(listener.listen.address) for listener in self._listeners}
+        return [name for name in self.manager.passed.names() if name not in used]
+
     def sockets(self) -> list[socket.socket]:
         """Every socket."""
         return [one for listener in self._listeners for one in listener.sockets.values()]
+
+    def fds(self) -> list[int]:
+        """Every descriptor, once; those that were passed and that nobody listens on are among them."""
+        return list({*(one.fileno() for one in self.sockets()), *self.manager.fds()})
 
     def for_worker(self, slot: int) -> list[tuple[Listen, socket.socket]]:
         """What the worker in this slot listens on."""
@@ -128,13 +144,18 @@ class ListenerSet:
     def apply_backlogs(self) -> None:
         """Give sockets that were taken over the backlog that is configured now."""
         for listener in self._listeners:
-            for one in listener.sockets.values():
-                with contextlib.suppress(OSError):
-                    one.listen(listener.listen.backlog)
+            listener.apply_backlog()
+
+    def keep_in_store(self) -> None:
+        """Have the service manager keep these sockets, and no others, for the next start."""
+        named = ((listener.store_name, tuple(listener.sockets.values())) for listener in self._listeners)
+        self.manager.store.keep({name: sockets for name, sockets in named if name is not None})
 
     def give_to(self, identity: Identity) -> None:
         """Let the identity that the daemon takes on use what root has opened. Raises OSError."""
         for listener in self._listeners:
+            if listener.passed:  # the socket unit's SocketUser= says it
+                continue
             if listener.key[0] == socket.AF_UNIX:
                 os.chown(str(listener.key[1]), identity.uid, identity.gid)
             elif listener.own_sockets:
@@ -143,63 +164,79 @@ class ListenerSet:
                     os.fchown(one.fileno(), identity.uid, identity.gid)
 
     def close_except(self, kept: ListenerSet | None) -> None:
-        """Close every socket, and remove every unix socket's path, that `kept` does not have."""
+        """Close every socket, and remove every unix socket's path, that `kept` does not have.
+
+        A path whose socket the service manager keeps stays: there clients wait for the next start.
+        """
         kept_sockets = {id(one) for one in kept.sockets()} if kept else set()
         for listener in self._listeners:
             for index, one in list(listener.sockets.items()):
                 if id(one) in kept_sockets:
                     continue
-                listener.sockets.pop(index).close()
-                if listener.key[0] == socket.AF_UNIX:
+                del listener.sockets[index]
+                if listener.passed:
+                    continue
+                one.close()
+                if listener.key[0] == socket.AF_UNIX and not self.manager.store.holds(listener.store_name):
                     with contextlib.suppress(OSError):
                         Path(str(listener.key[1])).unlink()
 
 
-def open_socket(listen: Listen, family: socket.AddressFamily, target: SocketAddress) -> socket.socket:
-    """A listening, non-blocking socket. Raises OSError."""
-    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+def _find_sockets(
+    listen: Listen, workers: int, before: ListenerSet | None, manager: ServiceManager
+) -> list[Listener]:
+    """Listeners for one [[listen]], with the sockets that are there already. Raises OSError and ListenError."""
+    name = systemd_name(listen.address)
+    if name is not None:
+        return _passed(listen, name, manager)
+    listener = Listener(listen, Address.parse(listen.address).resolve(), {})
+    if listener.own_sockets and listener.key[0] == socket.AF_UNIX:
+        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", CONFIGURATION)
+    if before is None:
+        _take_back(listener, workers, manager)
+    else:
+        _take_over(listener, workers, before)
+    return [listener]
+
+
+def _passed(listen: Listen, name: str, manager: ServiceManager) -> list[Listener]:
+    """One for each socket of this name: a socket unit with several addresses passes several."""
     try:
-        if family == socket.AF_UNIX:
-            bind_unix(made, Path(str(target)))
-        else:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if listen.accept == "reuseport":
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            made.bind(target)
-        made.listen(listen.backlog)
-    except BaseException:
-        made.close()
-        raise
-    return made
+        sockets = manager.passed.named(name)
+    except PassedError as error:
+        raise ListenError(listen.address, str(error), CONFIGURATION) from None
+    return [Listener(listen, (one.family, one.getsockname()), {SHARED: one}, passed=True) for one in sockets]
 
 
-def _open_listener(listen: Listen, workers: int, deadline: float, before: ListenerSet | None) -> Listener:
-    key = Address.parse(listen.address).resolve()
-    known = before.find(key) if before else None
-    listener = Listener(listen, key, {})
-    if listener.own_sockets and key[0] == socket.AF_UNIX:
-        raise ListenError(listen.address, "unix sockets know no reuseport; allowed: exclusive, mutex", 78)
-    if known is not None and known.own_sockets != listener.own_sockets:
+def _take_over(listener: Listener, workers: int, before: ListenerSet) -> None:
+    known = before.find(listener.key)
+    if known is None:
+        return
+    if known.own_sockets != listener.own_sockets:
         raise ListenError(
-            listen.address,
-            f"accept cannot change from {known.listen.accept!r} to {listen.accept!r} by a reload, "
+            listener.listen.address,
+            f"accept cannot change from {known.listen.accept!r} to {listener.listen.accept!r} by a reload, "
             "since both cannot be bound at once; a restart can",
-            1,
+            FAILURE,
         )
-    indexes = range(1, workers + 1) if listener.own_sockets else (SHARED,)
-    if known is not None:
-        listener.sockets.update((index, known.sockets[index]) for index in indexes if index in known.sockets)
-    taken_over = set(listener.sockets)
-    try:
-        for index in indexes:
-            _open_patiently(listener, index, deadline)
-    except BaseException:
-        for index in set(listener.sockets) - taken_over:
-            listener.sockets.pop(index).close()
-        raise
-    return listener
+    indexes = listener.indexes(workers)
+    listener.sockets.update((index, known.sockets[index]) for index in indexes if index in known.sockets)
+
+
+def _take_back(listener: Listener, workers: int, manager: ServiceManager) -> None:
+    """What the service manager has kept since the daemon ran last."""
+    if listener.store_name is None:
+        return
+    kept = manager.store.claim(listener.store_name, listener.is_at)
+    listener.sockets.update(zip(listener.indexes(workers), kept, strict=False))
+    for one in kept[len(listener.sockets) :]:  # there were more workers then
+        one.close()
+    listener.apply_backlog()
+
+
+def _open_missing(listener: Listener, workers: int, deadline: float) -> None:
+    for index in listener.indexes(workers):
+        _open_patiently(listener, index, deadline)
 
 
 def _open_patiently(listener: Listener, index: int, deadline: float) -> None:

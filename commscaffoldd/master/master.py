@@ -22,7 +22,6 @@ from commscaffoldd.master.handover import Handovers, Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
-from commscaffoldd.master.notify import Notifier
 from commscaffoldd.master.pidfile import Pidfile
 from commscaffoldd.master.prepare import Prepared, open_configured_log
 from commscaffoldd.master.privileges import PrivilegeError, drop, without_effect
@@ -34,6 +33,7 @@ from commscaffoldd.master.reload import Reload, ReloadResult
 from commscaffoldd.master.retirement import Retirements
 from commscaffoldd.master.rows import ROWS, Rows
 from commscaffoldd.master.scaling import Scaling
+from commscaffoldd.master.service_watchdog import ServiceWatchdog, watchdog_interval
 from commscaffoldd.master.signals import Signals
 from commscaffoldd.master.spawn import RunWorker, Spawner
 from commscaffoldd.master.status import LastReload, StatusReport, now_text
@@ -95,7 +95,7 @@ class Master:
         self._default_log = prepared.default_log
         self._startup = startup
         self._code = code
-        self._notifier = Notifier.from_environment(os.environ)
+        self._notifier = prepared.manager.notifier
         self._loop = Loop()
         self._children = Children()
         self._rows = Rows(Statistics(ROWS))
@@ -125,6 +125,12 @@ class Master:
             self._supervisor,
             lambda: self._state == "running",
             random.Random(),  # noqa: S311  # no secret
+        )
+        self._watchdog = ServiceWatchdog(
+            self._loop,
+            self._notifier,
+            watchdog_interval(os.environ, os.getpid()),
+            lambda: list(self._supervisor.serving.values()),
         )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
@@ -272,6 +278,7 @@ class Master:
         config = self._generation.config
         if warning := without_effect(config.daemon.user, config.daemon.group):
             LOG.warning(warning)
+        self._warn_of_unused_sockets()
         LOG.info(f"starting {config.worker_count} workers with {config.path}")
         gc.freeze()  # what exists now is shared by all workers; a collection must not copy its pages
         slots = range(1, config.worker_count + 1)
@@ -290,7 +297,10 @@ class Master:
         listening = self._generation.listeners.addresses()
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
         self._notifier.ready(self._summary())
-        self._startup.ready(Ready(os.getpid(), listening, tuple(worker.pid for worker in result.workers)))
+        self._generation.listeners.keep_in_store()
+        self._watchdog.start()
+        pids = tuple(worker.pid for worker in result.workers)
+        self._startup.ready(Ready(os.getpid(), listening, pids, self._generation.listeners.layouts()))
 
     def _reloaded(
         self, result: ReloadResult, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]
@@ -321,11 +331,20 @@ class Master:
         done(answer)
 
     def _take_over_from(self, before: Generation, now: Generation) -> None:
+        now.listeners.keep_in_store()  # first: a unix socket's path is removed only when nobody keeps the socket
         before.listeners.close_except(now.listeners)
         now.listeners.apply_backlogs()
         if now.log is not before.log:
             now.log.install("master")
             before.log.close()
+        self._warn_of_unused_sockets()
+
+    def _warn_of_unused_sockets(self) -> None:
+        for name in self._generation.listeners.unused():
+            LOG.warning(
+                f"systemd has passed a socket named {name!r} that no [[listen]] names: "
+                "whoever connects to it waits in vain"
+            )
 
     def _worker_gone(self, worker: Worker) -> None:
         self._questions.gone(worker)
@@ -337,6 +356,7 @@ class Master:
         if self._state != "stopping":
             self._state = "stopping"
             self._supervisor.hold()
+            self._watchdog.stop()
             self._notifier.stopping("stopping")
 
     def _abort_what_has_begun(self) -> None:
@@ -361,6 +381,7 @@ class Master:
             return
         try:
             LOG.info(f"{what}: {change()}")
+            self._generation.listeners.keep_in_store()
         except (ValueError, ListenErrors) as error:
             LOG.warning(f"{what}: {error}")
 
@@ -379,7 +400,7 @@ class Master:
     def _private_fds(self) -> list[int]:
         """Every descriptor of the master. A child closes them, but for what it is given."""
         fds = [self._pidfile.fileno(), self._generation.log.fileno(), *self._fleet.fds(), *self._startup.fds()]
-        fds += [one.fileno() for one in self._generation.listeners.sockets()]
+        fds += self._generation.listeners.fds()
         for part in (self._control, self._signals, self._reload):
             if part is not None:
                 fds += part.fds()
@@ -394,6 +415,7 @@ class Master:
         if self._control is not None:
             self._control.close()
         self._generation.listeners.close_except(None)
+        self._generation.listeners.manager.passed.close()
         self._generation.accept_lock.unlink(missing_ok=True)
         LOG.info("the master ends")
         if self._signals is not None:

@@ -6,21 +6,26 @@ import logging
 import os
 import socket
 import time
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Final
 
 LOG = logging.getLogger(__name__)
 
 VARIABLE: Final = "NOTIFY_SOCKET"
+_MOST_FDS: Final = 253  # SCM_MAX_FD, of one datagram
 
 
 class Notifier:
-    """Sends to systemd, or nowhere if nobody asked for it. What goes wrong is logged at debug level, never raised."""
+    """Sends to systemd, or nowhere if nobody asked for it. What goes wrong is logged at debug level, never raised.
+
+    Attributes:
+        active: whether somebody asked for it.
+    """
 
     def __init__(self, address: str) -> None:
         # "@" stands for the NUL byte of the abstract namespace; other forms (vsock) are not for us
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._active = address.startswith(("/", "@"))
+        self.active = address.startswith(("/", "@"))
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str]) -> Notifier:
@@ -44,13 +49,32 @@ class Notifier:
         """The daemon has begun to stop."""
         self._send("STOPPING=1", f"STATUS={status}")
 
-    def _send(self, *lines: str) -> None:
-        if not self._active:
-            return
+    def watchdog(self) -> None:
+        """All is well, and will be said again."""
+        self._send("WATCHDOG=1")
+
+    def store(self, name: str, fds: Sequence[int]) -> bool:
+        """Have the service manager keep these descriptors under this name; whether it was told all of it.
+
+        It is not to watch them (FDPOLL=0): a listening socket has nothing to say to it.
+        """
+        parts = [fds[index : index + _MOST_FDS] for index in range(0, len(fds), _MOST_FDS)]
+        return all(self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", fds=part) for part in parts)
+
+    def forget(self, name: str) -> None:
+        """Have the service manager close all that it keeps under this name."""
+        self._send("FDSTOREREMOVE=1", f"FDNAME={name}")
+
+    def _send(self, *lines: str, fds: Sequence[int] = ()) -> bool:
+        if not self.active:
+            return False
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.setblocking(False)  # a manager that is busy must not hold up the master
                 sender.connect(self._address)
-                sender.send("\n".join(line.replace("\n", " ") for line in lines).encode())
+                text = "\n".join(line.replace("\n", " ") for line in lines)
+                socket.send_fds(sender, [text.encode()], fds)
         except OSError as error:
             LOG.debug(f"systemd was not told: {error}")
+            return False
+        return True

@@ -10,12 +10,14 @@ from typing import Final
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.log import LogFile, open_log
+from commscaffoldd.master.activation import PassedError
 from commscaffoldd.master.batch import CONFIGURATION, FAILURE
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.listeners import ListenerSet
 from commscaffoldd.master.pidfile import AlreadyRunning, Pidfile
 from commscaffoldd.master.privileges import Identity, PrivilegeError, hand_over, wanted_identity
+from commscaffoldd.master.service_manager import ServiceManager
 
 _PATIENCE: Final = 2.0  # seconds that workers of a killed master may need to be gone
 
@@ -42,8 +44,12 @@ class Prepared:
 
     def fds(self) -> list[int]:
         """Every descriptor among it."""
-        sockets = self.generation.listeners.sockets()
-        return [self.pidfile.fileno(), self.generation.log.fileno(), *(one.fileno() for one in sockets)]
+        return [self.pidfile.fileno(), self.generation.log.fileno(), *self.generation.listeners.fds()]
+
+    @property
+    def manager(self) -> ServiceManager:
+        """Who has started the daemon, if not a person."""
+        return self.generation.listeners.manager
 
     def leave(self) -> None:
         """Close this process's copies; the daemon has its own."""
@@ -51,15 +57,20 @@ class Prepared:
         self.generation.log.close()
         for one in self.generation.listeners.sockets():
             one.close()
+        self.manager.passed.close()
 
 
 def prepare(config: Config, default_log: Path | None) -> Prepared:
-    """Lock the pidfile, open the log and the listeners.
+    """Lock the pidfile, open the log and the listeners. Takes what is the service manager's out of `os.environ`.
 
     `default_log` is where to log if the configuration names no file; None for standard error.
     Raises StartRefused; nothing stays open then.
     """
     run_dir = Path(config.daemon.run_dir)
+    try:
+        manager = ServiceManager.from_environment(os.environ, os.getpid())
+    except PassedError as error:
+        raise StartRefused((str(error),), FAILURE) from None
     try:
         engine = wanted_engine()
     except ValueError as error:
@@ -76,7 +87,7 @@ def prepare(config: Config, default_log: Path | None) -> Prepared:
     except OSError as error:
         raise _refused("cannot use", error) from None
     try:
-        generation = _open(config, pidfile, identity, default_log)
+        generation = _open(config, pidfile, identity, default_log, manager)
     except BaseException:
         pidfile.release()
         raise
@@ -89,14 +100,16 @@ def open_configured_log(config: Config, default_log: Path | None) -> LogFile:
     return open_log(path, config.log.level, config.log.format)
 
 
-def _open(config: Config, pidfile: Pidfile, identity: Identity | None, default_log: Path | None) -> Generation:
+def _open(
+    config: Config, pidfile: Pidfile, identity: Identity | None, default_log: Path | None, manager: ServiceManager
+) -> Generation:
     try:
         log = open_configured_log(config, default_log)
     except OSError as error:
         raise _refused("cannot open the log", error) from None
     try:
         patience = _PATIENCE if pidfile.previous else 0.0
-        listeners = ListenerSet.open(config.listen, config.worker_count, patience)
+        listeners = ListenerSet.open(config.listen, config.worker_count, patience, manager=manager)
     except ListenErrors as errors:
         log.close()
         raise StartRefused(tuple(map(str, errors.errors)), errors.exit_code) from None

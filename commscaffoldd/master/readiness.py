@@ -19,11 +19,19 @@ _CHUNK: Final = 65536
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The daemon serves. `workers` are pids, `listening` addresses with their real ports."""
+    """The daemon serves.
+
+    Attributes:
+        pid: the master's.
+        listening: addresses with their real ports.
+        workers: their pids.
+        layouts: the header layout that is spoken at each address.
+    """
 
     pid: int
     listening: tuple[str, ...]
     workers: tuple[int, ...]
+    layouts: tuple[str, ...]
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -79,3 +79,14 @@ def test_a_broken_configuration_does_not_take_the_daemon_down(
 def test_a_daemon_that_does_not_run_is_started(run: Run, done: list[str]) -> None:
     assert run("restart").exit_code == 0
     assert done == ["start"]
+
+
+@pytest.mark.usefixtures("running")
+def test_a_daemon_whose_sockets_are_systemds_is_systemds_to_restart(
+    run: Run, done: list[str], folder: pathlib.Path
+) -> None:
+    (folder / "c.toml").write_text('[[listen]]\naddress = "systemd:game"\n')
+    result = run("restart")
+    assert (result.exit_code, done) == (1, [])
+    assert "listen[0].address is systemd:game" in result.stderr
+    assert "use `systemctl restart`" in result.stderr

@@ -13,6 +13,7 @@ from commscaffoldd.master.daemonise import LaunchResult, Ready
 from tests.cli.running import CONFIG, Run
 
 LISTENING = ("127.0.0.1:9000", "0.0.0.0:9001", "127.0.0.1:9002")
+LAYOUTS = ("standard", "compact", "mine")
 
 
 def launched(monkeypatch: pytest.MonkeyPatch, result: LaunchResult) -> list[Config]:
@@ -29,7 +30,7 @@ def launched(monkeypatch: pytest.MonkeyPatch, result: LaunchResult) -> list[Conf
 def test_start_shows_pid_and_where_it_listens(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = launched(
         monkeypatch,
-        LaunchResult(True, 0, 4711, (), LISTENING, (4712, 4713), pathlib.Path("/var/log/c.log")),
+        LaunchResult(True, 0, 4711, (), LISTENING, (4712, 4713), pathlib.Path("/var/log/c.log"), LAYOUTS),
     )
     result = run("start")
     assert result.exit_code == 0
@@ -76,8 +77,9 @@ def test_the_foreground_shows_a_command_to_try(
     layouts = CONFIG.partition("[layout.mine]")[1:]
     (folder / "c.toml").write_text(head + "".join(f"[[listen]]{text}" for text in kept) + "".join(layouts))
 
-    def run_foreground(_config: Config, on_ready: Callable[[Ready], None], _failed: Any) -> int:
-        on_ready(Ready(1, listening, (2, 3)))
+    def run_foreground(config: Config, on_ready: Callable[[Ready], None], _failed: Any) -> int:
+        bound = tuple(listen.layout for listen in config.listen)[: len(listening)]
+        on_ready(Ready(1, listening, (2, 3), bound))
         return 0
 
     monkeypatch.setattr("commscaffoldd.cli.start.run_foreground", run_foreground)

@@ -77,6 +77,30 @@ def test_a_unix_socket_is_not_shared_by_reuseport() -> None:
     assert [key for key, _ in problems(text)] == ["listen[0].accept"]
 
 
+def test_a_socket_from_systemd_needs_no_systemd_to_be_checked() -> None:
+    assert problems(listen("systemd:game", "systemd:admin")) == []
+
+
+def test_a_socket_from_systemd_is_not_shared_by_reuseport() -> None:
+    text = "[[listen]]\naddress = 'systemd:game'\naccept = 'reuseport'"
+    [(key, problem)] = problems(text)
+    assert key == "listen[0].accept"
+    assert problem == (
+        'found "reuseport" with a socket from systemd, which all workers share; allowed there: "exclusive" or "mutex"'
+    )
+
+
+def test_a_socket_from_systemd_is_listened_on_once() -> None:
+    assert problems(listen("systemd:game", "systemd:game")) == [
+        ("listen[1].address", "systemd:game is already the address of listen[0]")
+    ]
+
+
+@pytest.mark.parametrize("address", ["systemd:", "systemd:a:b", f"systemd:{'x' * 256}"])
+def test_a_name_that_systemd_cannot_pass_is_refused(address: str) -> None:
+    assert [key for key, _ in problems(listen(address))] == ["listen[0].address"]
+
+
 def test_no_more_connections_are_made_at_start_than_may_be() -> None:
     assert problems("[connections]\nmax = 10\ninitial = 11") == [
         ("connections.initial", "found 11; allowed: at most connections.max, which is 10")

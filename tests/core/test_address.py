@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from commscaffoldd.core.address import MAX_UNIX_PATH, Address, describe_peer
+from commscaffoldd.core.address import MAX_UNIX_PATH, Address, describe_bound, describe_peer, systemd_name
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:9000", "[::1]:9000", "example.org:0", "unix:/run/x.sock"])
@@ -44,3 +44,31 @@ def test_resolving() -> None:
 )
 def test_peers_are_written_the_same_way(sockaddr: object, text: str) -> None:
     assert describe_peer(sockaddr) == text
+
+
+@pytest.mark.parametrize(
+    ("sockname", "text"),
+    [
+        (("192.0.2.7", 9000), "192.0.2.7:9000"),
+        (("::", 80, 0, 0), "[::]:80"),
+        ("/run/x.sock", "unix:/run/x.sock"),
+        (b"\0x", "unix:@x"),
+    ],
+)
+def test_so_are_addresses_that_somebody_else_has_bound(sockname: object, text: str) -> None:
+    assert describe_bound(sockname) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("systemd:game", "game"), ("systemd:9000", "9000"), ("127.0.0.1:9000", None)]
+)
+def test_the_name_of_a_socket_that_systemd_passes(text: str, name: str | None) -> None:
+    assert systemd_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "text", ["systemd:", "systemd:a:b", "systemd:spa\u00df", "systemd:a\n", "systemd:" + "x" * 256]
+)
+def test_what_is_no_name_of_such_a_socket(text: str) -> None:
+    with pytest.raises(ValueError, match="allowed: "):
+        systemd_name(text)

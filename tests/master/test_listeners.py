@@ -181,7 +181,7 @@ def test_no_permission_wins_over_other_exit_codes(monkeypatch: pytest.MonkeyPatc
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("commscaffoldd.master.listeners.open_socket", refuse)
+    monkeypatch.setattr("commscaffoldd.master.listener.open_socket", refuse)
     with pytest.raises(ListenErrors, match="needs root or CAP_NET_BIND_SERVICE") as raised:
         ListenerSet.open([Listen(address="no.such.host.invalid:1"), Listen(address=ANY)], 1, 0.0)
     assert raised.value.exit_code == 4

@@ -61,3 +61,32 @@ def test_the_address_is_taken_out_of_the_environment() -> None:
 @pytest.mark.parametrize("address", ["", "/nowhere/at/all", "vsock:2:1234", "@" + "x" * 200])
 def test_nobody_listening_is_no_error(address: str) -> None:
     Notifier(address).ready("fine")
+
+
+def test_descriptors_to_keep_travel_with_their_name(manager: tuple[str, socket.socket], folder: Path) -> None:
+    address, receiver = manager
+    with (folder / "one").open("w") as one, (folder / "two").open("w") as two:
+        assert Notifier(address).store("a/b", [one.fileno(), two.fileno()])
+        data, fds, _, _ = socket.recv_fds(receiver, 4096, 10)
+    assert data == b"FDSTORE=1\nFDNAME=a/b\nFDPOLL=0"
+    assert [Path(f"/proc/self/fd/{fd}").readlink().name for fd in fds] == ["one", "two"]
+    for fd in fds:
+        os.close(fd)
+    Notifier(address).forget("a/b")
+    assert receiver.recv(4096) == b"FDSTOREREMOVE=1\nFDNAME=a/b"
+
+
+def test_more_descriptors_than_a_datagram_holds_go_in_several(manager: tuple[str, socket.socket]) -> None:
+    address, receiver = manager
+    assert Notifier(address).store("many", [receiver.fileno()] * 300)
+    counts = []
+    for _ in range(2):
+        _, fds, _, _ = socket.recv_fds(receiver, 4096, 253)
+        counts.append(len(fds))
+        for fd in fds:
+            os.close(fd)
+    assert counts == [253, 47]
+
+
+def test_whoever_keeps_nothing_is_known_not_to() -> None:
+    assert not Notifier("/nowhere/at/all").store("a", [0])

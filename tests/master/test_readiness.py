@@ -10,9 +10,9 @@ from commscaffoldd.master.readiness import Failed, Ready, readiness_pipe
 def test_ready_comes_with_pid_and_addresses() -> None:
     waiter, announcer = readiness_pipe()
     announcer.started()
-    announcer.announce(Ready(os.getpid(), ("127.0.0.1:9000",), (1, 2)))
+    announcer.announce(Ready(os.getpid(), ("127.0.0.1:9000",), (1, 2), ("compact",)))
     outcome = waiter.wait(20)
-    assert outcome.word == Ready(os.getpid(), ("127.0.0.1:9000",), (1, 2))
+    assert outcome.word == Ready(os.getpid(), ("127.0.0.1:9000",), (1, 2), ("compact",))
     assert outcome.pid == os.getpid()
     waiter.close()
 

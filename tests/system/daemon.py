@@ -148,9 +148,19 @@ class Daemon:
         assert done.code == 0, (done.err, self.log())
         return done
 
-    def start_foreground(self) -> subprocess.Popen[bytes]:
+    def start_foreground(
+        self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
         """Start it in the foreground, in a session of its own; its standard error goes to `foreground_text`."""
-        line = (*PROGRAM, "start", "--foreground", "--config", str(self.path))
+        process = self.begin_foreground(program, pass_fds)
+        wait_until(lambda: "try it:" in self.foreground_text() or process.poll() is not None, what="the foreground")
+        return process
+
+    def begin_foreground(
+        self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """The same without waiting for it."""
+        line = (*program, "start", "--foreground", "--config", str(self.path))
         with self._foreground_output.open("wb") as output:
             self.foreground = subprocess.Popen(
                 line,
@@ -160,10 +170,9 @@ class Daemon:
                 env=self.environment(),
                 cwd=self.folder,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
-        process = self.foreground
-        wait_until(lambda: "try it:" in self.foreground_text() or process.poll() is not None, what="the foreground")
-        return process
+        return self.foreground
 
     def foreground_text(self) -> str:
         """What the foreground process has printed: banner and log."""
