@@ -32,6 +32,12 @@ COUNT = """
         request.connection.session["lock"] = threading.Lock()
         return b"held"
 
+    @handler(8)
+    def wait_for_file(request):
+        while not os.path.exists(request.body):
+            time.sleep(0.01)
+        return b"there it is"
+
     @handler(7)
     def slow(request):
         time.sleep(float(request.body))
@@ -86,7 +92,7 @@ def test_who_cannot_move_is_told_to_reconnect(daemon: Daemon) -> None:
     daemon.start()
     with daemon.connect() as locked, daemon.connect() as busy, daemon.connect() as moving:
         assert locked.call(6) == b"held"
-        busy.send(7, b"1.5")
+        busy.send(8, str(daemon.folder / "go on").encode())
         assert moving.call(5) == b"1"
         wait_until(lambda: daemon.count("messages_in") == 3)
         done = daemon.reload()
@@ -94,7 +100,8 @@ def test_who_cannot_move_is_told_to_reconnect(daemon: Daemon) -> None:
         assert "session['lock'] cannot be carried: it holds _thread.lock" in done.out
         assert "1 connection could not: a handler was still running when the time was over" in done.out
         assert moving.call(5) == b"2"
-        for client, expected in ((locked, []), (busy, [b"1.5"])):
+        (daemon.folder / "go on").touch()
+        for client, expected in ((locked, []), (busy, [b"there it is"])):
             assert [client.receive().body for _ in expected] == expected
             assert client.receive().id == daemon.layout().go_away_id
 
