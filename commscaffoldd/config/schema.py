@@ -21,6 +21,7 @@ from commscaffoldd.core.settings import (
     HeartbeatSettings,
     NotNegative,
     Positive,
+    QuarantineSettings,
 )
 
 
@@ -33,6 +34,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     group: str = ""
     stop_timeout: NotNegative = 30.0
     start_timeout: Positive = 30.0
+    worker_timeout: NotNegative = 40.0
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +79,7 @@ class Config(Struct, frozen=True, kw_only=True):
     frame: FrameSettings = FrameSettings()
     connections: ConnectionSettings = ConnectionSettings()
     business: BusinessSettings = BusinessSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     flood: FloodSettings = FloodSettings()
     plugins: Plugins = Plugins()

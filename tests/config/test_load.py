@@ -105,7 +105,10 @@ def test_all_errors_are_listed_in_the_order_of_the_file() -> None:
     assert found == [
         "3: flood.rate: found 0; allowed: a number above 0 and at most 1000000000",
         "5: daemon.workers: found 2000; allowed: an integer from 0 to 1024",
-        "6: daemon.colour: unknown key; allowed: workers, run_dir, user, group, stop_timeout, start_timeout",
+        (
+            "6: daemon.colour: unknown key; allowed: workers, run_dir, user, group, stop_timeout, "
+            "start_timeout, worker_timeout"
+        ),
         '8: listen[0].backlog: found "many"; allowed: an integer from 1 to 65535',
     ]
 

@@ -17,7 +17,13 @@ from commscaffoldd.core.path import PathSettings
 from commscaffoldd.core.reactor import Lifecycle
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FloodSettings, FrameSettings
+from commscaffoldd.core.settings import (
+    BusinessSettings,
+    ConnectionSettings,
+    FloodSettings,
+    FrameSettings,
+    QuarantineSettings,
+)
 from tests.core.peers import Peer
 from tests.core.waiting import wait_until
 
@@ -69,6 +75,7 @@ def reactor_rig(
     connections: ConnectionSettings | None = None,
     business: BusinessSettings | None = None,
     flood: FloodSettings | None = None,
+    quarantine: QuarantineSettings | None = None,
     opened: Callable[[LifecycleCall], None] | None = None,
     closed: Callable[[LifecycleCall], None] | None = None,
 ) -> Iterator[ReactorRig]:
@@ -90,6 +97,7 @@ def reactor_rig(
             flood=FloodGate(flood) if flood else None,
             worker=1,
             mutex=None,
+            quarantine=quarantine or QuarantineSettings(),
         ),
         Lifecycle(
             opened and Route(0, opened, "", "connection_opened", "pool"),
