@@ -12,6 +12,7 @@ from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.failure import failures
+from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
@@ -72,5 +73,5 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-for command in (start, stop, restart, reload, reopen, status, check, routes, connections, call, bench):
+for command in (start, stop, restart, reload, reopen, status, check, routes, release, connections, call, bench):
     main.add_command(command)

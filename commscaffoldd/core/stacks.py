@@ -17,6 +17,13 @@ def stack_of(thread: int, handler: Callable[[Any], object]) -> str:
         thread: its identifier, as `threading.get_ident` gives it.
         handler: what lies below its frame is left out; all is shown if it has none, as what is written in C.
     """
+    try:
+        return _stack_of(thread, handler)
+    except Exception as error:  # noqa: BLE001  # the code is a plugin's, and so is what finds its source and its wrappers
+        return f"(its stack cannot be shown: {type(error).__name__}: {error})"
+
+
+def _stack_of(thread: int, handler: Callable[[Any], object]) -> str:
     frame = sys._current_frames().get(thread)  # noqa: SLF001  # there is no other way, and it is documented
     if frame is None:
         return "(the thread has ended)"

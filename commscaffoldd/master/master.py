@@ -17,6 +17,7 @@ from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
 from commscaffoldd.master.generation import Generation
+from commscaffoldd.master.hung import HungWatch
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
@@ -103,6 +104,7 @@ class Master:
         )
         self._supervisor = Supervisor(self._loop, self._fleet, prepared.generation, self._tell_status)
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
+        self._hung_watch = HungWatch(self._loop, self._fleet, self._children)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
         self._exit_code = 0
@@ -221,6 +223,7 @@ class Master:
             },
         )
         self._housekeeping()
+        self._hung_watch.start()
 
     def _start(self) -> None:
         config = self._generation.config

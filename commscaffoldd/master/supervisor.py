@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.loop import Loop, Timer
@@ -13,6 +14,8 @@ from commscaffoldd.master.rows import MAX_WORKERS
 from commscaffoldd.master.workers import Fleet, StartError, Worker
 
 LOG = logging.getLogger(__name__)
+
+SUCCEED_AGAIN: Final = 10.0  # seconds between two successions in a slot: handlers that hang at once must not spin us
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,10 +41,13 @@ class Supervisor:
         self.restarts = Restarts()
         self.serving: dict[int, Worker] = {}
         self.vacant: dict[int, Vacancy] = {}
+        self._successors: dict[int, Worker] = {}  # started for slots whose workers hang, and not ready yet
+        self._succeeded: dict[int, float] = {}  # when the last one was started
 
     def adopt(self, generation: Generation, workers: tuple[Worker, ...]) -> list[Worker]:
         """Put these in charge; returns the former ones, which now retire."""
-        former = list(self.serving.values())
+        former = [*self.serving.values(), *self._successors.values()]
+        self._successors.clear()
         self._forget_vacancies()
         self.restarts.forgive()
         self.generation = generation
@@ -56,6 +62,7 @@ class Supervisor:
     def hold(self) -> None:
         """Replace nobody any more: the daemon stops."""
         self._holding = True
+        self._successors.clear()
         self._forget_vacancies()
 
     def next_in(self) -> float | None:
@@ -84,8 +91,9 @@ class Supervisor:
         if vacancy is not None:
             vacancy.timer.cancel()
         worker = self.serving.pop(slot, None)
-        if worker is not None:
-            self._fleet.retire(worker, self.generation.config.daemon.stop_timeout)
+        for one in (worker, self._successors.pop(slot, None)):
+            if one is not None:
+                self._fleet.retire(one, self.generation.config.daemon.stop_timeout)
         self.generation.listeners.shrink(slot)
         self._changed()
         return str(worker) if worker else f"slot {slot}"
@@ -93,22 +101,61 @@ class Supervisor:
     def worker_ready(self, worker: Worker) -> None:
         """A replacement serves."""
         LOG.info(f"{worker} is ready")
+        if self._successors.get(worker.slot) is worker:
+            self._succeed(worker)
         self._changed()
 
     def worker_leaving(self, worker: Worker) -> None:
         """Somebody told the worker itself to stop: another one takes its place while it finishes."""
         if self.serving.get(worker.slot) is worker:
-            del self.serving[worker.slot]
-            self._replace(worker, f"{worker} stopped without having been told to by the master")
+            self._lost(worker, f"{worker} stopped without having been told to by the master")
+
+    def worker_hung(self, worker: Worker) -> None:
+        """Start another one in its slot; once that is ready it takes this one's place."""
+        slot, now = worker.slot, self._loop.now()
+        if self._holding or slot in self._successors or self.serving.get(slot) is not worker:
+            return
+        if now - self._succeeded.get(slot, -SUCCEED_AGAIN) < SUCCEED_AGAIN:
+            return
+        self._succeeded[slot] = now
+        reason = f"{worker}: hung handlers hold all its business threads"
+        LOG.error(f"{reason}; another worker takes its place")
+        self.restarts.replaced(reason)
+        try:
+            self._successors[slot] = self._fleet.start(self.generation, slot, self)
+        except StartError as error:
+            LOG.error(f"{error}; {worker} stays")  # noqa: TRY400  # the text says all
 
     def worker_ended(self, worker: Worker, reason: str) -> None:
         """Replace it, if it was at work."""
         if self.serving.get(worker.slot) is worker:
-            del self.serving[worker.slot]
-            self._replace(worker, reason)
+            self._lost(worker, reason)
+        elif self._successors.get(worker.slot) is worker:
+            del self._successors[worker.slot]
+            LOG.error(f"{reason}; {self.serving.get(worker.slot)}, which hangs, stays in its place")
         else:
             LOG.info(reason)
         self._changed()
+
+    def _succeed(self, successor: Worker) -> None:
+        """Put a successor in charge of its slot, and let the worker that hangs retire.
+
+        This is the place to hand that one's live connections over, before it retires: its reactor is well.
+        """
+        old = self.serving[successor.slot]
+        self.serving[successor.slot] = self._successors.pop(successor.slot)
+        successor.send({"command": "inherit", "quarantined": old.quarantined})
+        self._fleet.retire(old, self.generation.config.daemon.stop_timeout)
+
+    def _lost(self, worker: Worker, reason: str) -> None:
+        del self.serving[worker.slot]
+        successor = self._successors.pop(worker.slot, None)
+        if successor is None:
+            self._replace(worker, reason)
+        else:  # it has been started already
+            LOG.error(f"{reason}; {successor} takes its place")
+            self.serving[worker.slot] = successor
+            successor.send({"command": "inherit", "quarantined": worker.quarantined})
 
     def _replace(self, worker: Worker, reason: str) -> None:
         if self._holding:
