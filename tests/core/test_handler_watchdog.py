@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from commscaffoldd.core.endpoint import TIMED_OUT
 from commscaffoldd.core.layout import PRESETS
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.core.settings import BusinessSettings
+from commscaffoldd.core.settings import BusinessSettings, QuarantineSettings
 from tests.core.reactor_rig import route
 from tests.core.waiting import wait_until
 from tests.core.watchdog_rig import TIMEOUT, Gate, watchdog_rig
@@ -187,6 +189,40 @@ def test_a_hook_that_hangs_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         made.rig.until(lambda: peer.bodies() == [b"x"])
     assert "hook connection_opened for 127.0.0.1" in caplog.text
     assert "in opened" in caplog.records[0].stack_info  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("mode", ["pool", "concurrent", "inline"])
+def test_handler_or_watchdog_exactly_one_of_them_answers(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "commscaffoldd.core.handler_watchdog")
+    count, over = 300, threading.Event()
+
+    def yields(request: Any) -> bytes:
+        time.sleep(request.sequence % 3 * 1e-5)  # the others get the GIL, sooner or later
+        return b"done"
+
+    settings = QuarantineSettings(enabled=False)
+    with watchdog_rig(Route(7, yields, "snail", "yields", mode), timeout=1e-9, quarantine=settings) as made:
+
+        def watch() -> None:  # everything that is seen twice is given up
+            while not over.is_set():
+                made.watchdog.look(time.monotonic())
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            peer = made.rig.connect()
+            for sequence in range(count):
+                peer.send(7, b"", sequence)
+                made.rig.turn()
+            made.rig.until(lambda: len(peer.bodies()) >= count and not made.rig.core.path.backlog.depth)
+        finally:
+            over.set()
+            watching.join(20)
+        made.rig.turn()
+        assert sorted(sequence for _, sequence, _ in peer.frames) == list(range(count))
+        given_up = len(made.errors(peer))
+        assert 0 < given_up < count, "both have had their turn"
+        assert made.rig.total("handler_timeouts") == made.rig.total("late_replies") == given_up
 
 
 def test_when_all_business_threads_hang_it_is_told_until_one_is_free_again() -> None:

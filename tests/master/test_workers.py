@@ -356,10 +356,19 @@ def test_it_is_not_replaced_again_and_again(rig: Rig, monkeypatch: pytest.Monkey
     assert len(rig.fleet.living) == 2
     rig.until(lambda: supervisor.serving[1] is not old)
     rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
+    assert not supervisor._successors
     rig.until(lambda: len(rig.fleet.living) == 1)
     monkeypatch.setattr("commscaffoldd.master.supervisor.SUCCEED_AGAIN", 0.0)
     rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
     assert len(rig.fleet.living) == 2
+
+
+def test_held_it_puts_no_successor_in_charge(rig: Rig) -> None:
+    supervisor, old = hung_in_slot_1(rig, "time.sleep(0.1)\n" + TELLS)
+    supervisor.hold()
+    rig.until(lambda: all(worker.got_ready for worker in rig.fleet.living))
+    assert supervisor.serving == {1: old}
+    assert old.state is State.READY
 
 
 def test_a_successor_that_cannot_start_changes_nothing(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -400,5 +409,5 @@ def test_what_comes_meanwhile_does_not_leave_the_successor_behind(rig: Rig, what
     else:
         supervisor.serving[0] = old  # so that there is one slot more
         supervisor.shrink()
-    rig.until(lambda: not rig.fleet.living)
     assert not supervisor._successors
+    rig.until(lambda: not rig.fleet.living)
