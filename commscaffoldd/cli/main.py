@@ -12,6 +12,7 @@ from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.failure import failures
+from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
@@ -73,6 +74,6 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-RUNNING = (stop, restart, reload, scale, rebalance, reopen, status, routes, connections)
+RUNNING = (stop, restart, reload, scale, rebalance, reopen, status, routes, release, connections)
 for command in (start, *RUNNING, check, call, bench):
     main.add_command(command)

@@ -11,6 +11,7 @@ from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.rows import MAX_WORKERS
+from commscaffoldd.master.status import quarantined_by
 from commscaffoldd.master.workers import Fleet, State, Worker
 
 MAX_ROWS: Final = 10_000  # connections in one answer
@@ -83,6 +84,7 @@ class Commands:
             "reopen": self._reopen,
             "connections": self._connections,
             "routes": self._routes,
+            "release": self._release,
         }
 
     def handle(self, request: ControlRequest) -> None:
@@ -173,17 +175,36 @@ class Commands:
         self._questions.ask(_able(self._fleet.living), "connections", _ANSWER_WITHIN, done)
 
     def _routes(self, request: ControlRequest) -> None:
-        """All workers of a generation have the same, so one is asked."""
+        """All workers of a generation have the same, so one is asked; what is quarantined all have told before."""
 
         def done(answers: Answers) -> None:
             if answers.answered:
-                request.answer(routes=answers.answered[0][1].get("routes") or [])
+                routes = answers.answered[0][1].get("routes") or []
+                quarantined = quarantined_by(self._fleet.living)
+                for route in routes:
+                    route["quarantined"] = [row for row in quarantined if row["id"] == route.get("id")]
+                request.answer(routes=routes)
             else:
                 request.fail(answers.errors or ["no worker is ready"])
 
         ready = [worker for worker in self._fleet.living if worker.state is State.READY]
         newest = sorted(ready, key=lambda worker: (-worker.generation.number, worker.number))
         self._questions.ask(newest[:1], "routes", _ANSWER_WITHIN, done)
+
+    def _release(self, request: ControlRequest) -> None:
+        message_id = request.message.get("id")
+        if not isinstance(message_id, int) or isinstance(message_id, bool):
+            request.fail([f"id is {message_id!r}; allowed: a message ID"])
+            return
+
+        def done(answers: Answers) -> None:
+            released = sorted(worker.number for worker, message in answers.answered if message.get("released"))
+            if released:
+                request.answer(released=released, errors=answers.errors)
+            else:
+                request.fail(answers.errors or [f"message ID {message_id} is not quarantined in any worker"])
+
+        self._questions.ask(_able(self._fleet.living), "release", _ANSWER_WITHIN, done, id=message_id)
 
 
 def _able(workers: Iterable[Worker]) -> list[Worker]:

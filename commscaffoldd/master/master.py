@@ -19,6 +19,7 @@ from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.handover import Handovers, Outcome
+from commscaffoldd.master.hung import HungWatch
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
@@ -133,6 +134,7 @@ class Master:
             lambda: list(self._supervisor.serving.values()),
         )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
+        self._hung_watch = HungWatch(self._loop, self._fleet, self._children)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
         self._exit_code = 0
@@ -273,6 +275,7 @@ class Master:
         )
         self._housekeeping()
         self._recycling.start()
+        self._hung_watch.start()
 
     def _start(self) -> None:
         config = self._generation.config
