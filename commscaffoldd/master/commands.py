@@ -13,6 +13,7 @@ from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.rows import MAX_WORKERS
 from commscaffoldd.master.status import quarantined_by
 from commscaffoldd.master.workers import Fleet, State, Worker
+from commscaffoldd.version import __version__
 
 MAX_ROWS: Final = 10_000  # connections in one answer
 _ANSWER_WITHIN: Final = 5.0  # seconds
@@ -38,6 +39,9 @@ class Operations(Protocol):
 
     def rebalance(self, progress: Callable[[str], None], done: Callable[[Outcome], None]) -> None:
         """Even the workers' connections out."""
+
+    def upgrade(self, progress: Callable[[str], None], done: Callable[[Upgraded], None]) -> None:
+        """Execute the installed program anew."""
 
     def reopen_log(self) -> str:
         """Reopen the master's log; returns what went wrong, or an empty text."""
@@ -67,6 +71,30 @@ class Reloaded(Protocol):
         """What became of the old workers' connections."""
 
 
+class Upgraded(Protocol):
+    """What came of an upgrade."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why not; empty if all is well."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command should end with."""
+
+    @property
+    def pid(self) -> int:
+        """The new master's."""
+
+    @property
+    def version(self) -> str:
+        """The new master's."""
+
+    @property
+    def connections(self) -> Outcome:
+        """What became of the connections."""
+
+
 class Commands:
     """Answers control requests, with the master's help and the workers'."""
 
@@ -79,6 +107,7 @@ class Commands:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload,
+            "upgrade": self._upgrade,
             "scale": self._scale,
             "rebalance": self._rebalance,
             "reopen": self._reopen,
@@ -123,6 +152,22 @@ class Commands:
                 )
 
         self._operations.reload(request.progress, done)
+
+    def _upgrade(self, request: ControlRequest) -> None:
+        def done(result: Upgraded) -> None:
+            if result.errors:
+                request.fail(result.errors, result.exit_code)
+            else:
+                request.answer(
+                    pid=result.pid,
+                    version=result.version,
+                    old_pid=self._pid,
+                    old_version=__version__,
+                    moved=result.connections.moved,
+                    kept=dict(result.connections.kept),
+                )
+
+        self._operations.upgrade(request.progress, done)
 
     def _scale(self, request: ControlRequest) -> None:
         count = request.message.get("count")

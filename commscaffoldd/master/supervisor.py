@@ -140,6 +140,7 @@ class Supervisor:
             return
         reason = "hung handlers hold all its business threads"
         if self.replace(worker, reason):
+            LOG.error(f"{worker}: {reason}; another worker takes its place")
             self._hung_at[worker.slot] = now
             self.restarts.replaced(f"{worker}: {reason}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import itertools
 import logging
 import signal
 import socket
@@ -133,6 +132,7 @@ class Fleet:
         answered: Callable[[Worker, JsonObject], None],
         handing_over: Callable[[Worker, JsonObject], None],
         gone: Callable[[Worker], None],
+        first_number: int = 1,
     ) -> None:
         self._loop = loop
         self._children = children
@@ -141,12 +141,12 @@ class Fleet:
         self._answered = answered
         self._handing_over = handing_over
         self._gone = gone
-        self._numbers = itertools.count(1)
+        self.next_number = first_number
         self.living: list[Worker] = []
 
     def start(self, generation: Generation, slot: int, observer: Observer) -> Worker:
         """Fork a worker for this slot; it has its generation's `start_timeout` to become ready. Raises StartError."""
-        number = next(self._numbers)
+        number, self.next_number = self.next_number, self.next_number + 1
         try:
             index, row = self._rows.take()
         except NoRowError as error:

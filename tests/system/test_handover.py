@@ -129,6 +129,7 @@ def test_whoever_is_killed_nothing_is_doubled_and_the_others_go_on(daemon: Daemo
     for _ in range(4):
         with Load(daemon.address(), talkers=80) as load:
             load.flows()
+            assert daemon.command("rebalance").code == 0
             old = daemon.ready()
             command = daemon.begin("reload")
             new = wait_until(lambda old=old: [pid for n, pid in daemon.ready().items() if n not in old])  # type: ignore[misc]
