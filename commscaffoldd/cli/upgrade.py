@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from commscaffoldd.cli import daemon
+from commscaffoldd.cli.canary import run_canary
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
 from commscaffoldd.cli.moved import describe_moves
@@ -30,12 +31,13 @@ _UNNOTICED: Final = "The daemon goes on as it was, and no client has noticed."
 def upgrade(config_file: str | None) -> None:
     """Replace the running daemon by the installed program, master and all.
 
-    The master executes the program anew. The new one reads the configuration, loads the plugins and starts its
-    workers on the same listeners; when all are ready it takes charge, and the old workers hand their clients'
-    connections over. If anything is wrong, the reason is shown, and the old daemon goes on. Clients notice nothing.
+    The master executes the program anew. The new one reads the configuration, loads the plugins, in a canary
+    first, and starts its workers on the same listeners; when all are ready it takes charge, and the old workers
+    hand their clients' connections over. If anything is wrong, the reason is shown, and the old daemon goes on.
+    Clients notice nothing.
     """
     settings = load(find_config(config_file)).daemon
-    longest = settings.start_timeout + settings.handover_timeout + _MARGIN
+    longest = 2 * settings.start_timeout + settings.handover_timeout + _MARGIN
     try:
         answer = daemon.ask(daemon.locate(config_file), {"command": "upgrade"}, longest)
     except daemon.Refused as refusal:
@@ -49,7 +51,7 @@ def upgrade(config_file: str | None) -> None:
 def take_over() -> None:
     """Take over from the master that executes this; not for people."""
     try:
-        sys.exit(run_takeover(os.environ))
+        sys.exit(run_takeover(os.environ, run_canary))
     except KeyError:
         text = "take-over is what a running daemon executes; you want `commscaffoldd upgrade`"
         raise click.UsageError(text) from None

@@ -19,7 +19,7 @@ from commscaffoldd.master.batch import FAILURE
 from commscaffoldd.master.master import Master, WorkerCode
 from commscaffoldd.master.prepare import Prepared, StartRefused, prepare
 from commscaffoldd.master.readiness import Announcer, Failed, Outcome, Ready, readiness_pipe
-from commscaffoldd.master.takeover import prepare_takeover
+from commscaffoldd.master.takeover import Check, prepare_takeover
 from commscaffoldd.worker import canary
 from commscaffoldd.worker.process import run_worker
 
@@ -121,13 +121,13 @@ def run_foreground(
         master.farewell()
 
 
-def run_takeover(environment: MutableMapping[str, str]) -> int:
+def run_takeover(environment: MutableMapping[str, str], check: Check) -> int:
     """Run the master that another one has executed to replace it; returns the exit code.
 
-    Raises KeyError if nobody has.
+    `check` loads configuration and plugins in a canary. Raises KeyError if nobody has executed this.
     """
     os.umask(UMASK)
-    made = prepare_takeover(environment)
+    made = prepare_takeover(environment, check)
     if isinstance(made, int):
         return made
     prepared, takeover, first = made

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import msgspec
 from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.load import load
 from commscaffoldd.master.batch import CONFIGURATION
+from commscaffoldd.master.canary_watch import Report
 from commscaffoldd.master.execution import VARIABLE, TakeoverOrder
 from commscaffoldd.master.handover import pass_on
 from commscaffoldd.master.lines import JsonObject
@@ -27,6 +28,10 @@ from commscaffoldd.master.workers import Worker
 from commscaffoldd.version import __version__
 
 LOG = logging.getLogger(__name__)
+
+
+Check = Callable[[Path, float], Report]
+"""Loads a configuration and its plugins in a canary, for so many seconds at most."""
 
 
 class Charge(Protocol):
@@ -111,11 +116,11 @@ class Takeover:
             self._charge.give_up()
 
 
-def prepare_takeover(environment: MutableMapping[str, str]) -> tuple[Prepared, Takeover, int] | int:
+def prepare_takeover(environment: MutableMapping[str, str], check: Check) -> tuple[Prepared, Takeover, int] | int:
     """What the old master has passed to this process: all that a master needs, the link, its first worker's number.
 
     What goes wrong is told to the old master; then the result is the exit code. The order is taken out of the
-    environment.
+    environment. `check` sends a canary ahead.
 
     Raises:
         KeyError: nobody has ordered a takeover.
@@ -126,6 +131,10 @@ def prepare_takeover(environment: MutableMapping[str, str]) -> tuple[Prepared, T
     takeover = Takeover(socket.socket(fileno=order.link))
     try:
         config = load(Path(order.config))
+        report = check(config.path, config.daemon.start_timeout)
+        if not report.ok:
+            takeover.failed(Failed(tuple(report.errors), CONFIGURATION))
+            return CONFIGURATION
         pidfile = Pidfile.inherited(config.pidfile, order.pidfile)
         prepared = prepare(config, Path(order.default_log) if order.default_log else None, pidfile)
     except ConfigErrors as found:

@@ -116,7 +116,7 @@ class Upgrade:
         LOG.info(f"upgrading: the new master has pid {self._pid}")
         self._link = PacketLink(self._loop, ours, self._received, lambda: None)
         self._children.add(self._pid, self._ended)
-        seconds = plan.start_timeout + _MARGIN
+        seconds = 2 * plan.start_timeout + _MARGIN  # for its canary, and for its workers
         self._timer = self._loop.call_later(seconds, lambda: self._too_late(f"was not ready within {seconds:g} s"))
 
     def abort(self, reason: str) -> None:
