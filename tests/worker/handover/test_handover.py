@@ -19,7 +19,7 @@ from commscaffoldd.core.request import Request
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings
 from commscaffoldd.worker.handover.arriving import Arrival
 from commscaffoldd.worker.handover.leaving import NO_ANSWER, WINDOW, Leaving, Report
-from commscaffoldd.worker.handover.parcels import NO_RECEIVER, BrokenStreamError, Moving, ParcelStream
+from commscaffoldd.worker.handover.parcels import NO_RECEIVER, BrokenStreamError, Late, Moving, ParcelStream, Taken
 from tests.core.peers import Peer
 from tests.core.reactor_rig import ReactorRig, reactor_rig, route
 from tests.core.waiting import wait_until
@@ -206,6 +206,21 @@ def test_who_was_answered_before_it_was_called_back_has_gone() -> None:
         leaving._lose(lane, time.monotonic())
         assert not both.old.engine.open_slots()
         both.echo(peer)
+
+
+def test_from_the_recall_on_no_answer_is_given() -> None:
+    """Each side knows the same of each answer: the kernel has refused it, or will hand it over."""
+    ours, theirs = socket.socketpair()
+    giving, taking = ParcelStream(ours), ParcelStream(theirs)
+    assert taking.answer(Taken(1))
+    giving.recall()
+    assert not taking.answer(Taken(2))
+    assert giving.receive() == [(Taken(1), None)]
+    assert giving.ended
+    giving.send(Late(1, [], "enough"))  # the other direction is as it was
+    assert taking.receive() == [(Late(1, [], "enough"), None)]
+    giving.close()
+    taking.close()
 
 
 def test_handlers_that_run_hold_nobody_else_up() -> None:
