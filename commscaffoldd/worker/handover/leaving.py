@@ -26,7 +26,7 @@ from commscaffoldd.worker.handover.parcels import (
 WINDOW: Final = 16  # connections on their way to one worker at the same time: so few clients wait at once
 STALLED: Final = 0.05  # seconds in which most are ready; who takes longer, since a handler runs, holds nobody else up
 TELL: Final = 0.5  # seconds between two reports
-PATIENCE: Final = 1.0  # seconds over the time for a worker to answer; then what it has not answered is called back
+PATIENCE: Final = 2.0  # seconds for a worker to answer, or to read on; then what it has not answered is called back
 
 TOO_LONG: Final = "a handler was still running when the time was over"
 NO_ANSWER: Final = "the other worker did not answer in time"
@@ -40,12 +40,16 @@ class Lane(Struct, eq=False):
         waiting: whom it shall get, in this order.
         preparing: who is being made ready, and since when.
         sent: by serial; the other worker has not answered yet.
+        lively: when it has answered, or read, or was first sent something; monotonic.
+        read: bytes that it had been sent then.
     """
 
     stream: ParcelStream
     waiting: deque[Slot] = field(default_factory=deque)
     preparing: dict[Slot, float] = field(default_factory=dict)
     sent: dict[int, Departing] = field(default_factory=dict)
+    lively: float = 0.0
+    read: int = 0
 
     @property
     def under_way(self) -> int:
@@ -56,6 +60,14 @@ class Lane(Struct, eq=False):
     def busy(self) -> bool:
         """Whether anything is left to do."""
         return bool(self.waiting or self.under_way or self.stream.unsent)
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the other worker should have said or read something for long: it hangs, or has been stopped."""
+        if not self.sent and not self.stream.unsent:
+            self.lively = now
+        if self.stream.sent != self.read:
+            self.read, self.lively = self.stream.sent, now
+        return now - self.lively >= PATIENCE
 
     def has_room(self, now: float) -> bool:
         """Whether one more may begin."""
@@ -121,7 +133,7 @@ class Leaving:
         now = time.monotonic()
         for lane in list(self._lanes):
             self._listen(lane)
-            if lane.stream.ended or lane.stream.deaf or (lane.busy and now >= self._deadline + PATIENCE):
+            if lane.stream.ended or lane.stream.deaf or lane.is_silent(now):
                 self._lose(lane, now)
         if now >= self._deadline:
             self._give_up()
@@ -177,6 +189,8 @@ class Leaving:
         except BrokenStreamError:
             lane.stream.ended = True
             return
+        if answers:
+            lane.lively = time.monotonic()
         for answer, _ in answers:
             if isinstance(answer, Taken):
                 self._confirm(lane, answer.serial)

@@ -82,6 +82,7 @@ class ParcelStream:
     Attributes:
         ended: the other side has closed its end, or died: nothing more comes.
         deaf: the other side takes nothing any more.
+        sent: bytes that have gone.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -93,6 +94,7 @@ class ParcelStream:
         self._fds: deque[int | None] = deque()
         self.ended = False
         self.deaf = False
+        self.sent = 0
 
     def fileno(self) -> int:
         """The descriptor, to be watched."""
@@ -121,6 +123,7 @@ class ParcelStream:
                 self._outgoing.clear()
                 self.deaf = True  # what it has said before may still be there to be read
                 return
+            self.sent += sent
             if sent == len(data):
                 self._outgoing.popleft()
             else:  # the descriptor has gone with the first byte

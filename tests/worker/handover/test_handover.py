@@ -53,11 +53,13 @@ class Handover:
         pool = self.new.core.path.connections
         return Arrival(self.taking, self.new.reactor, self.new.engine, pool, endpoints, lambda: leaving)
 
-    def begin(self, timeout: float = 10.0) -> Leaving:
-        """The old worker begins."""
+    def begin(self, timeout: float = 10.0, others: tuple[ParcelStream, ...] = ()) -> Leaving:
+        """The old worker begins; `others`: streams to more workers than the new one."""
         slots = self.old.engine.open_slots()
         departures = self.old.core.departures
-        self.leaving = Leaving(departures, self.old.engine, [self.giving], slots, timeout, self.reports.append)
+        self.leaving = Leaving(
+            departures, self.old.engine, [self.giving, *others], slots, timeout, self.reports.append
+        )
         self.old.reactor.call_each_turn(self.leaving.step)
         return self.leaving
 
@@ -181,7 +183,7 @@ def test_what_a_stopped_worker_does_not_answer_is_taken_back() -> None:
         peers = both.connect(3)
         both.begin(timeout=0.2)
         wait_until(lambda: both.done, both.old.turn)
-        assert both.reports[-1].kept == {NO_ANSWER: 3}
+        assert both.reports[-1].kept == {NO_ANSWER: 3}  # after the time; before, they would go to others
         for peer in peers:
             peer.send(ECHO, b"back again")
         wait_until(lambda: all(peer.bodies() == [b"back again"] for peer in peers), both.old.turn)
@@ -192,6 +194,18 @@ def test_what_a_stopped_worker_does_not_answer_is_taken_back() -> None:
         assert not both.new.engine.open_slots()
         both.echo(*peers)
         assert not any(peer.gone for peer in peers)
+
+
+def test_what_a_stopped_worker_does_not_answer_goes_to_another() -> None:
+    with handover() as both:
+        peers = both.connect(2 * WINDOW + 6)
+        both.arrive()
+        ours, theirs = socket.socketpair()
+        both.begin(others=(ParcelStream(ours),))
+        both.until(lambda: both.done)
+        assert both.reports[-1].moved == 2 * WINDOW + 6
+        both.echo(*peers)
+        theirs.close()
 
 
 def test_who_was_answered_before_it_was_called_back_has_gone() -> None:
