@@ -6,7 +6,9 @@ goes along. Nothing is lost if it stays after all: what is sent to the other wor
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -20,25 +22,31 @@ from commscaffoldd.core.route import Route
 from commscaffoldd.core.session import SessionError, pack_session
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
+RECLAIM: Final = 0.02  # seconds between two looks at what waits for a business thread
+
 
 class Departing(Struct, eq=False):
     """A connection that shall leave.
 
     Attributes:
         slot, connection: which one.
+        since: when it was held, in seconds of CLOCK_MONOTONIC.
         held: the right to run its messages is ours.
         told: plugins know that it leaves.
         frozen: nothing happens to it any more here; what is `queued` for it is in its state.
-        parked: its work that waits until the client reads.
+        parked: its work that waits until the client reads, or for a business thread.
+        close: once it has gone: why it shall be closed, or empty; asked for here after its state had been taken.
     """
 
     slot: Slot
     connection: Connection
+    since: float
     held: bool = False
     told: bool = False
     frozen: bool = False
     queued: int = 0
     parked: list[Ready] = field(default_factory=list)
+    close: str = ""
 
 
 class Prepared(Struct):
@@ -75,6 +83,7 @@ class Departures:
         self._handing_over = handing_over
         self._adopted = adopted
         self._preparing: dict[Slot, Departing] = {}
+        self._next_reclaim = 0.0
 
     @property
     def preparing(self) -> int:
@@ -86,7 +95,7 @@ class Departures:
         connection = slot.connection
         if connection is None or not self._engine.hold(slot):
             return None
-        departing = Departing(slot, connection)
+        departing = Departing(slot, connection, time.monotonic())
         self._preparing[slot] = departing
         return departing
 
@@ -98,6 +107,7 @@ class Departures:
             else:  # it stays: somebody gave it back before he knew
                 self._dispatcher.go_on(slot)
         self._dispatcher.held.clear()
+        self._reclaim(time.monotonic())
         results = [result for one in list(self._preparing.values()) if (result := self._advance(one)) is not None]
         for result in results:
             self._preparing.pop(result.departing.slot, None)
@@ -109,7 +119,7 @@ class Departures:
         late = self._engine.seal(slot, departing.queued)
         self._dispatcher.forget(slot)
         slot.disown()
-        self._engine.release(slot)
+        departing.close = self._engine.release(slot)
         return late
 
     def withdraw(self, slot: Slot) -> bool:
@@ -125,6 +135,7 @@ class Departures:
         slot = departing.slot
         self._preparing.pop(slot, None)
         gone = slot.generation != departing.connection.generation
+        tell_again = departing.told and self._adopted is not None and not gone
         slot.leaving = False
         if departing.frozen:
             self._engine.thaw(slot)
@@ -132,10 +143,28 @@ class Departures:
             self._engine.let_go(slot)
         for work in departing.parked:
             self._engine.unpark(work)
-        if departing.told and self._adopted is not None and not gone and departing.held:
-            self._dispatcher.run_first(slot, LifecycleCall(departing.connection, "", self._adopted))
+        if tell_again and self._adopted is not None:
+            call = LifecycleCall(departing.connection, "", self._adopted)
+            if departing.held:
+                self._dispatcher.run_first(slot, call)
+            else:  # somebody runs it, perhaps the hook that it leaves: behind what waits, then
+                self._dispatcher.submit(slot, [call])
         elif departing.held:
             self._dispatcher.go_on(slot)
+
+    def _reclaim(self, now: float) -> None:
+        """Take those that wait for a business thread: the threads may all be busy for long."""
+        if now < self._next_reclaim or all(one.held for one in self._preparing.values()):
+            return
+        self._next_reclaim = now + RECLAIM
+        for work in self._dispatcher.reclaim():
+            one = self._preparing.get(work[0] if isinstance(work, tuple) else work)
+            if one is None:
+                self._engine.unpark(work)
+            elif isinstance(work, tuple):
+                one.parked.append(work)
+            else:  # with it comes the right to run its messages
+                one.held = True
 
     def _advance(self, one: Departing) -> Prepared | Kept | None:
         slot = one.slot
@@ -190,11 +219,11 @@ def _state(one: Departing, snapshot: Snapshot, session: bytes) -> ConnectionStat
         id=connection.id,
         peer=connection.peer,
         opened_at=slot.opened_at,
-        last_seen=slot.last_seen,
+        last_seen=slot.last_seen + time.monotonic() - one.since,  # it was not silent: we did not listen
         tokens=slot.tokens,
         tokens_at=slot.tokens_at,
         messages_in=slot.messages_in,
-        messages_out=slot.messages_out,
+        messages_out=slot.messages_out + snapshot.queued,
         received=snapshot.received,
         messages=[*_messages(work[1] for work in one.parked if isinstance(work, tuple)), *_messages(slot.pending)],
         unsent=snapshot.unsent,

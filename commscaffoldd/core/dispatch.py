@@ -5,8 +5,10 @@ Inline handlers are run here, and their replies leave with one call of `engine.w
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
+from queue import Empty
 from typing import Final
 
 from commscaffoldd.core import reasons
@@ -23,7 +25,7 @@ from commscaffoldd.core.pool_loop import ReadyQueue
 from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.running import Watched
-from commscaffoldd.core.slot import Slot
+from commscaffoldd.core.slot import Ready, Slot
 from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
 
 MANY: Final = 8  # connections whose messages wait for the pool: so many make a batch worth waiting for
@@ -160,6 +162,19 @@ class Dispatcher:
         slot.pending.insert(0, call)
         self._ready.put(slot)
 
+    def reclaim(self) -> list[Ready]:
+        """Take the messages of leaving slots out of the ready queue; hooks stay there. The reactor."""
+        found: list[Ready] = []
+        with contextlib.suppress(Empty):
+            for _ in range(self._ready.qsize()):
+                work = self._ready.get_nowait()
+                slot = work[0] if isinstance(work, tuple) else work
+                if work is None or slot is None or not slot.leaving or (work is slot and _hook_is_next(slot)):
+                    self._ready.put(work)
+                else:
+                    found.append(work)
+        return found
+
     def forget(self, slot: Slot) -> None:
         """Count all that waits for a slot as done. The right to run it is held. The reactor."""
         self._backlog.taken[-1] += len(slot.pending) + len(slot.concurrent)
@@ -199,7 +214,7 @@ class Dispatcher:
 
     def _go_on(self, slot: Slot) -> None:
         """Run what is inline; pass the rest to the pool. The right to run the slot is held here."""
-        if slot.leaving and not (slot.pending and isinstance(slot.pending[0], LifecycleCall)):
+        if slot.leaving and not _hook_is_next(slot):
             self.held.append(slot)
             return
         if slot.pending and slot.pending[0].route.mode != "inline":
@@ -218,3 +233,7 @@ class Dispatcher:
                 self._handed_back.append(slot)
             else:
                 self._engine.check_if_draining(slot)
+
+
+def _hook_is_next(slot: Slot) -> bool:
+    return bool(slot.pending) and isinstance(slot.pending[0], LifecycleCall)

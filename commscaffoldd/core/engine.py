@@ -132,8 +132,8 @@ class Engine(Protocol):
     def seal(self, slot: Slot, queued: int) -> list[Reply]:
         """Nothing can be queued any more."""
 
-    def release(self, slot: Slot) -> None:
-        """Forget a sealed connection."""
+    def release(self, slot: Slot) -> str:
+        """Forget a sealed connection; give why it shall be closed."""
 
     def unpark(self, work: Ready) -> None:
         """Have work run that was parked."""

@@ -132,8 +132,8 @@ class EngineBase(ABC):
         connection = slot.connection
         if connection is None:  # closed already
             return
-        if slot.state is State.MOVING:  # another worker may have it: whoever has it in the end is told
-            slot.end_reason, slot.end_detail = reason, detail
+        if slot.state is State.MOVING:
+            self._end_later(slot, reason, detail)
             return
         parked = self._cut_off(slot)  # from here on nothing can be queued for this connection
         self._paused.discard(slot)
@@ -149,8 +149,8 @@ class EngineBase(ABC):
 
     def drain(self, slot: Slot, reason: str, detail: str = "") -> None:
         """See `Engine.drain`."""
-        if slot.state is State.MOVING:  # see `close`
-            slot.end_reason, slot.end_detail = reason, detail
+        if slot.state is State.MOVING:
+            self._end_later(slot, reason, detail)
         if slot.state is not State.OPEN:
             return
         slot.end_reason, slot.end_detail = reason, detail
@@ -158,6 +158,11 @@ class EngineBase(ABC):
         self._watch(slot, State.DRAINING, paused=slot.paused)
         self._paused.discard(slot)
         self._finish_drained(slot)
+
+    def _end_later(self, slot: Slot, reason: str, detail: str) -> None:
+        """Another worker may have it: whoever has it in the end is told. A stop of this one is the weakest reason."""
+        if slot.end_reason in ("", reasons.STOPPING):
+            slot.end_reason, slot.end_detail = reason, detail
 
     def resume_all(self) -> None:
         """See `Engine.resume_all`."""

@@ -15,6 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from commscaffoldd.core import reasons
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine_base import EngineBase
@@ -92,6 +93,8 @@ class MovingEngine(EngineBase):
         if slot.state is not State.OPEN or slot.connection is None or slot.asked_to_end == slot.generation:
             return False
         slot.leaving = True
+        if slot.paused:  # it was not silent: we did not listen
+            slot.last_seen = time.monotonic()
         self._paused.discard(slot)
         self._watch(slot, State.OPEN, paused=True)
         return True
@@ -125,14 +128,32 @@ class MovingEngine(EngineBase):
 
     def seal(self, slot: Slot, queued: int) -> list[Reply]:
         """Nothing can be queued any more: the other worker has it. Gives what came after the snapshot."""
+        self.counters.messages_out += queued  # they are among the bytes that the other worker sends
         return self._seal(slot)[queued:]
 
-    def release(self, slot: Slot) -> None:
-        """Forget a sealed connection. It is no closing: it lives on elsewhere."""
+    def release(self, slot: Slot) -> str:
+        """Forget a sealed connection. It is no closing: it lives on elsewhere.
+
+        Returns:
+            Why somebody wants it closed, whoever has it; empty if nobody does. That this worker stops is no reason.
+        """
+        generation = slot.generation
         self._cut_off(slot)
+        wish = self._take_wish(slot, generation)  # now: from here on nobody can ask for it any more
         slot.connection = None
         self.counters.handed_over += 1
         self.pool.give_back(slot, time.monotonic())
+        return wish
+
+    def _take_wish(self, slot: Slot, generation: int) -> str:
+        wish = "" if slot.end_reason == reasons.STOPPING else slot.end_reason
+        for _ in range(len(self._asked_close)):  # others append meanwhile: so one by one, each to the end again
+            asked = self._asked_close.popleft()
+            if asked[:2] == (slot, generation):
+                wish = wish or asked[2]
+            else:
+                self._asked_close.append(asked)
+        return wish
 
     def unpark(self, work: Ready) -> None:
         """Have work run that was parked, and is not in the slot any more."""

@@ -23,7 +23,7 @@ from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.running import Watched
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings, QuarantineSettings
-from commscaffoldd.core.slot import Slot
+from commscaffoldd.core.slot import Ready, Slot
 
 
 class PathSettings(Struct):
@@ -100,6 +100,9 @@ class PathDispatcher(Protocol):
 
     def run_first(self, slot: Slot, call: LifecycleCall) -> None:
         """Have a hook run before all that waits for a slot, with the right to run it. The reactor's thread."""
+
+    def reclaim(self) -> list[Ready]:
+        """Take the messages of leaving slots out of the ready queue; hooks stay there. The reactor's thread."""
 
     def forget(self, slot: Slot) -> None:
         """Count all that waits for a slot as done. The reactor's thread."""

@@ -105,6 +105,11 @@ class Reactor:
         self._dispatcher.take_over(slot, connection, state.messages)
         return slot
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it has been told to stop."""
+        return self._stop_timeout is not None
+
     def call_each_turn(self, step: Callable[[], bool]) -> None:
         """Call this in each turn, and turn every few milliseconds, until it gives `False`."""
         self._steps.append(step)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import socket
@@ -21,6 +22,8 @@ from commscaffoldd.master.workers import Worker
 LOG = logging.getLogger(__name__)
 
 _AFTER_TIMEOUT: Final = 5.0  # seconds for a worker to say that its time is over; then it is not asked any more
+
+_MOST_RECEIVERS: Final = 253  # descriptors in one message: SCM_MAX_FD, unix(7)
 
 NO_RECEIVER: Final = "no worker was left to take it"
 NO_ANSWER: Final = "the worker did not answer"
@@ -48,6 +51,7 @@ class Outcome:
 
 @dataclasses.dataclass(slots=True)
 class _Running:
+    worker: Worker
     progress: Callable[[Outcome], None]
     done: Callable[[Outcome], None]
     timer: Timer
@@ -55,11 +59,12 @@ class _Running:
 
 
 class Handovers:
-    """All handovers that are going on: one at most for each worker that gives."""
+    """All handovers that are going on, by number. A worker obeys one after another."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._running: dict[Worker, _Running] = {}
+        self._numbers = itertools.count(1)
+        self._running: dict[int, _Running] = {}
 
     def begin(
         self,
@@ -81,39 +86,43 @@ class Handovers:
             progress: hears now and then how far it is.
             done: hears once what came of it, also if the worker dies.
         """
-        timer = self._loop.call_later(timeout + _AFTER_TIMEOUT, lambda: self._too_late(worker))
-        self._running[worker] = _Running(progress, done, timer)
+        number = next(self._numbers)
+        timer = self._loop.call_later(timeout + _AFTER_TIMEOUT, lambda: self._too_late(number))
+        self._running[number] = _Running(worker, progress, done, timer)
+        order = {"order": "hand over", "number": number, "count": count, "timeout": timeout}
         try:
-            if not _order(worker, {"order": "hand over", "count": count, "timeout": timeout}, ends):
-                self._finish(worker, Outcome(0, {NO_ANSWER: 1}))
+            if not _order(worker, order, ends):
+                self._finish(number, Outcome(0, {NO_ANSWER: 1}))
         finally:
             for end in ends:
                 end.close()
 
     def heard(self, worker: Worker, message: JsonObject) -> None:
         """A giving worker says how far it is."""
-        running = self._running.get(worker)
-        if running is None:
+        number = message.get("number")
+        running = self._running.get(number) if isinstance(number, int) else None
+        if not isinstance(number, int) or running is None or running.worker is not worker:
             return
         kept = {str(reason): int(number) for reason, number in (message.get("kept") or {}).items()}
         running.latest = Outcome(int(message.get("moved") or 0), kept, int(message.get("left") or 0))
         if message.get("done"):
-            self._finish(worker, running.latest)
+            self._finish(number, running.latest)
         else:
             running.progress(running.latest)
 
     def gone(self, worker: Worker) -> None:
         """A worker has ended: what it had not handed over has gone with it."""
-        running = self._running.get(worker)
-        if running is not None:
-            self._finish(worker, Outcome(running.latest.moved, running.latest.kept))
+        for number, running in list(self._running.items()):
+            if running.worker is worker:
+                self._finish(number, Outcome(running.latest.moved, running.latest.kept))
 
-    def _too_late(self, worker: Worker) -> None:
-        LOG.error(f"{worker} did not say what came of its handover")
-        self._finish(worker, self._running[worker].latest)
+    def _too_late(self, number: int) -> None:
+        running = self._running[number]
+        LOG.error(f"{running.worker} did not say what came of its handover")
+        self._finish(number, running.latest)
 
-    def _finish(self, worker: Worker, outcome: Outcome) -> None:
-        running = self._running.pop(worker)
+    def _finish(self, number: int, outcome: Outcome) -> None:
+        running = self._running.pop(number)
         running.timer.cancel()
         running.done(outcome)
 
@@ -121,7 +130,7 @@ class Handovers:
 def connect(receivers: Sequence[Worker]) -> list[socket.socket]:
     """Ends of socket pairs, of which each receiver that can be reached has the other end."""
     ends: list[socket.socket] = []
-    for receiver in receivers:
+    for receiver in receivers[:_MOST_RECEIVERS]:
         ours, theirs = socket.socketpair()
         with theirs:
             if pass_on(receiver, theirs):

@@ -374,6 +374,44 @@ def test_hooks_are_told_that_it_stays(old: str, new: str) -> None:
         assert [what for what, _ in two.story.told] == ["opened", "handing over", "adopted"]
 
 
+def test_hooks_are_told_that_it_stays_though_a_handler_runs(old: str, new: str) -> None:
+    with move(old, new, hooks=True) as two:
+        peer, slot = two.connect()
+        two.until(lambda: two.story.told)
+        departing = two.begin(slot)
+        two.step()
+        two.until(lambda: len(two.story.told) == 2)
+        departing.held = False  # as if the hook, or what came before it, still ran
+        wait_until(lambda: not slot.owned, two.turn)
+        two.old.core.departures.cancel(departing)
+        two.until(lambda: len(two.story.told) == 3)
+        assert [what for what, _ in two.story.told] == ["opened", "handing over", "adopted"]
+        peer.send(ECHO, b"x")
+        two.get(peer, b"x")
+
+
+def test_time_in_which_it_was_not_listened_to_is_no_silence(old: str, new: str) -> None:
+    with move(old, new) as two:
+        _, slot = two.connect()
+        before = slot.last_seen
+        departing = two.begin(slot)
+        departing.since -= 50.0  # a handler has run for so long
+        prepared = two.result()
+        assert isinstance(prepared, Prepared)
+        assert prepared.state.last_seen >= before + 50.0
+        two.old.core.departures.cancel(departing)
+
+
+def test_replies_that_travel_are_counted_once(old: str, new: str) -> None:
+    with move(old, new) as two:
+        peer, slot = two.connect()
+        slot.queue(slot.generation, (ECHO, 0, b"waits in the outbox"))
+        adopted = two.move(slot)
+        two.get(peer, b"waits in the outbox")
+        two.until(lambda: two.old.total("messages_out") + two.new.total("messages_out") == 1)
+        assert adopted.messages_out == 1
+
+
 def test_a_client_that_goes_meanwhile_is_noticed_by_who_has_it(old: str, new: str) -> None:
     with move(old, new, hooks=True) as two:
         peer, slot = two.connect()

@@ -147,6 +147,72 @@ def test_whoever_is_killed_nothing_is_doubled_and_the_others_go_on(daemon: Daemo
             assert all(not one.waiting for one in load.talkers if not one.ended)
 
 
+def newcomer(daemon: Daemon, old: dict[int, int]) -> int:
+    """A worker that has just become ready."""
+    return wait_until(lambda: next((pid for number, pid in daemon.ready().items() if number not in old), 0))
+
+
+def test_a_receiver_that_is_stopped_holds_nobody_up_for_long(daemon: Daemon) -> None:
+    daemon.configure(daemon={"workers": 2, "handover_timeout": 20.0}, flood={"enabled": False})
+    daemon.start()
+    with Load(daemon.address(), talkers=60) as load:
+        load.flows()
+        command = daemon.begin("reload")
+        pid = newcomer(daemon, daemon.ready())
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        command.communicate()
+        assert time.monotonic() - began < 10
+        os.kill(pid, signal.SIGCONT)  # what it finds now is not its any more, but for what it had taken before
+        load.flows()
+        load.finish()
+        check(load)
+
+
+def test_a_stop_in_the_middle_of_it_ends_soon(daemon: Daemon) -> None:
+    daemon.configure(daemon={"workers": 2, "stop_timeout": 20.0}, flood={"enabled": False})
+    daemon.start()
+    with Load(daemon.address(), talkers=60) as load:
+        load.flows()
+        command = daemon.begin("reload")
+        newcomer(daemon, daemon.ready())
+        began = time.monotonic()
+        daemon.stop()
+        assert time.monotonic() - began < 10
+        command.communicate()
+        load.finish()
+        for talker in load.talkers:
+            assert not talker.error, talker.error
+            assert talker.told
+
+
+def test_a_reload_cuts_a_rebalancing_short(daemon: Daemon) -> None:
+    """Both want the same connections: one has a handler that runs."""
+    daemon.plugin("count", COUNT)
+    daemon.configure(daemon={"workers": 1})
+    daemon.start()
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(daemon.connect()) for _ in range(4)]
+        assert [client.call(5) for client in clients] == [b"1"] * 4
+        for client in clients:
+            client.send(8, str(daemon.folder / "go on").encode())
+        wait_until(lambda: daemon.count("messages_in") == 8)
+        before = daemon.ready()
+        scaling = daemon.begin("scale", "2")  # which evens out when the new worker is ready
+        wait_until(lambda: daemon.log_lines("scaled to 2 workers"))
+        reload = daemon.begin("reload")
+        wait_until(lambda: daemon.log_lines("reloaded:"))
+        (daemon.folder / "go on").touch()
+        reload.communicate()
+        scaling.communicate()
+        assert reload.returncode == 0
+        for client in clients:
+            assert client.receive().body == b"there it is"
+            assert client.call(5) == b"2"
+        assert not before.keys() & daemon.ready().keys()
+    assert not daemon.log_lines("died")
+
+
 def test_it_works_without_new_connections(daemon: Daemon) -> None:
     daemon.start()
     clients = [Client(daemon.address(), daemon.layout()) for _ in range(50)]

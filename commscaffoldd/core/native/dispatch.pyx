@@ -151,6 +151,10 @@ cdef class Dispatcher:
         slot.pending.insert(0, call)
         self._ready.append(slot)
 
+    def reclaim(self):
+        """See `dispatch.Dispatcher.reclaim`."""
+        return self._ready.take_leaving()
+
     def forget(self, NativeSlot slot not None):
         """See `dispatch.Dispatcher.forget`."""
         self._backlog.out_count += PyList_GET_SIZE(slot.pending) + slot.running_concurrent

@@ -5,12 +5,15 @@ All methods are called with the GIL, which makes each of them one step for other
 
 import sys
 
+from cpython.list cimport PyList_GET_SIZE
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from commscaffoldd.core.native.clock cimport seconds
 from commscaffoldd.core.native.posix cimport sem_destroy, sem_init, sem_post, sem_wait
+from commscaffoldd.core.native.request cimport NativeRequest
+from commscaffoldd.core.native.slot cimport NativeSlot
 
 
 cdef double CALM = 0.0005  # seconds; the switch interval while only quick handlers run
@@ -90,6 +93,25 @@ cdef class ReadyQueue:
             self.wake_one()
         return True
 
+    def take_leaving(self):
+        """Take out the messages of leaving slots; hooks stay. One step for other threads. The reactor's thread."""
+        cdef list found = []
+        cdef size_t index, kept = 0
+        cdef PyObject* item
+        cdef NativeSlot slot
+        for index in range(self._count):
+            item = self._items[(self._first + index) & (self._capacity - 1)]
+            work = <object> item
+            slot = None if work is None else <NativeSlot> work[0] if type(work) is tuple else <NativeSlot> work
+            if slot is None or not slot._leaving or (work is slot and hook_is_next(slot)):
+                self._items[(self._first + kept) & (self._capacity - 1)] = item
+                kept += 1
+            else:
+                found.append(work)
+                Py_XDECREF(item)  # not its last one
+        self._count = kept
+        return found
+
     cdef int append(self, object work) except -1:
         cdef PyObject** items
         cdef size_t index
@@ -160,6 +182,10 @@ cdef class ReadyQueue:
         self._quick -= 1
         if self._count and self._coming == 0 and self._quick == 0:
             self.wake_one()
+
+
+cdef inline bint hook_is_next(NativeSlot slot):
+    return PyList_GET_SIZE(slot.pending) != 0 and type(slot.pending[0]) is not NativeRequest
 
 
 cdef class Backlog:

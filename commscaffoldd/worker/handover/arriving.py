@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from commscaffoldd.core.connection_pool import ConnectionPool
 from commscaffoldd.core.endpoint import Endpoint
@@ -24,8 +22,6 @@ from commscaffoldd.worker.handover.parcels import (
 )
 
 logger = logging.getLogger(__name__)
-
-PATIENCE: Final = 1.0  # seconds for the old worker to take our answer: it looks every millisecond
 
 
 class Arrival:
@@ -48,7 +44,7 @@ class Arrival:
             engine: watches the stream.
             pool: says whether there is room.
             endpoints: by configured address.
-            leaving: whether this worker hands its own connections over, so that it must take none.
+            leaving: whether this worker hands its own connections over, or stops, so that it must take none.
         """
         self._stream = stream
         self._reactor = reactor
@@ -70,7 +66,7 @@ class Arrival:
         self._arrived = False
         try:
             for parcel, fd in self._stream.receive():
-                if isinstance(parcel, Moving) and fd is not None:
+                if isinstance(parcel, Moving):
                     self._take_connection(parcel, fd)
                 elif isinstance(parcel, Late):
                     self._take_late(parcel)
@@ -83,13 +79,19 @@ class Arrival:
             self._stream.close()
         return False
 
-    def _take_connection(self, moving: Moving, fd: int) -> None:
+    def _take_connection(self, moving: Moving, fd: int | None) -> None:
         reason = self._why_not(moving)
+        if fd is None:
+            self._stream.answer(Refused(moving.serial, "no descriptor was free for it"))
+            return
         if reason:
             close_quietly(fd)
-            self._answer(Refused(moving.serial, reason))
+            self._stream.answer(Refused(moving.serial, reason))
             return
-        self._answer(Taken(moving.serial))  # first: from here on it is ours, whatever becomes of the other worker
+        # First: from here on it is ours, whatever becomes of the other worker; and if that cannot be told, it is not.
+        if not self._stream.answer(Taken(moving.serial)):
+            close_quietly(fd)
+            return
         try:
             slot = self._reactor.adopt(fd, self._endpoints[moving.listen], moving.state)
         except OSError as error:
@@ -119,14 +121,6 @@ class Arrival:
         self._engine.flush_soon(slot)
         if late.close and slot.connection is not None and slot.generation == generation:
             slot.connection.close(late.close)
-
-    def _answer(self, answer: Taken | Refused) -> None:
-        self._stream.send(answer)
-        while self._stream.unsent and not self._stream.ended:  # thousands of answers that nobody has read
-            _, writable, _ = select.select([], [self._stream], [], PATIENCE)
-            if not writable:
-                raise BrokenStreamError("the other worker does not read")
-            self._stream.flush()
 
 
 def describe_layout(endpoint: Endpoint) -> str:

@@ -24,9 +24,12 @@ from commscaffoldd.worker.handover.parcels import (
 )
 
 WINDOW: Final = 16  # connections on their way to one worker at the same time: so few clients wait at once
+STALLED: Final = 0.05  # seconds in which most are ready; who takes longer, since a handler runs, holds nobody else up
 TELL: Final = 0.5  # seconds between two reports
+PATIENCE: Final = 2.0  # seconds for a worker to answer, or to read on; then what it has not answered is called back
 
 TOO_LONG: Final = "a handler was still running when the time was over"
+NO_ANSWER: Final = "the other worker did not answer in time"
 
 
 class Lane(Struct, eq=False):
@@ -35,19 +38,40 @@ class Lane(Struct, eq=False):
     Attributes:
         stream: to it.
         waiting: whom it shall get, in this order.
-        preparing: who is being made ready.
+        preparing: who is being made ready, and since when.
         sent: by serial; the other worker has not answered yet.
+        lively: when it has answered, or read, or was first sent something; monotonic.
+        read: bytes that it had been sent then.
     """
 
     stream: ParcelStream
     waiting: deque[Slot] = field(default_factory=deque)
-    preparing: set[Slot] = field(default_factory=set)
+    preparing: dict[Slot, float] = field(default_factory=dict)
     sent: dict[int, Departing] = field(default_factory=dict)
+    lively: float = 0.0
+    read: int = 0
 
     @property
     def under_way(self) -> int:
         """How many are being made ready, or have not been answered."""
         return len(self.preparing) + len(self.sent)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is left to do."""
+        return bool(self.waiting or self.under_way or self.stream.unsent)
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the other worker should have said or read something for long: it hangs, or has been stopped."""
+        if not self.sent and not self.stream.unsent:
+            self.lively = now
+        if self.stream.sent != self.read:
+            self.read, self.lively = self.stream.sent, now
+        return now - self.lively >= PATIENCE
+
+    def has_room(self, now: float) -> bool:
+        """Whether one more may begin."""
+        return len(self.sent) + sum(now - began < STALLED for began in self.preparing.values()) < WINDOW
 
 
 class Report(Struct):
@@ -100,22 +124,26 @@ class Leaving:
         self._lane_of: dict[Slot, Lane] = {}
         self._spread(slots)
 
+    def hurry(self) -> None:
+        """The time is over: something else is more important."""
+        self._deadline = min(self._deadline, time.monotonic())
+
     def step(self) -> bool:
         """Go on; give whether there is more to do."""
         now = time.monotonic()
         for lane in list(self._lanes):
             self._listen(lane)
-            if lane.stream.ended:
-                self._lose(lane)
+            if lane.stream.ended or lane.stream.deaf or lane.is_silent(now):
+                self._lose(lane, now)
         if now >= self._deadline:
             self._give_up()
         for lane in self._lanes:
-            self._fill(lane)
+            self._fill(lane, now)
         for result in self._departures.step():
             self._take(result)
         for lane in self._lanes:
             lane.stream.flush()
-        done = not any(lane.waiting or lane.under_way for lane in self._lanes)
+        done = not any(lane.busy for lane in self._lanes)
         if done or now >= self._next_report:
             self._next_report = now + TELL
             self._tell(done=done)
@@ -131,17 +159,17 @@ class Leaving:
             else:
                 self._kept[NO_RECEIVER] += 1
 
-    def _fill(self, lane: Lane) -> None:
-        while lane.waiting and lane.under_way < WINDOW:
+    def _fill(self, lane: Lane, now: float) -> None:
+        while lane.waiting and lane.has_room(now):
             slot = lane.waiting.popleft()
             if self._departures.begin(slot) is not None:
-                lane.preparing.add(slot)
+                lane.preparing[slot] = now
                 self._lane_of[slot] = lane
 
     def _take(self, result: Prepared | Kept) -> None:
         slot = result.departing.slot
         lane = self._lane_of.pop(slot)
-        lane.preparing.discard(slot)
+        lane.preparing.pop(slot, None)
         if isinstance(result, Kept):
             if result.reason:
                 self._kept[result.reason] += 1
@@ -161,6 +189,8 @@ class Leaving:
         except BrokenStreamError:
             lane.stream.ended = True
             return
+        if answers:
+            lane.lively = time.monotonic()
         for answer, _ in answers:
             if isinstance(answer, Taken):
                 self._confirm(lane, answer.serial)
@@ -171,27 +201,31 @@ class Leaving:
     def _confirm(self, lane: Lane, serial: int) -> None:
         departing = lane.sent.pop(serial)
         late = self._departures.confirm(departing)
-        close = departing.slot.end_reason
-        if late or close:
-            lane.stream.send(Late(serial, late, close))
+        if late or departing.close:
+            lane.stream.send(Late(serial, late, departing.close))
         self._moved += 1
 
-    def _lose(self, lane: Lane) -> None:
-        """The other worker has died: whom it has not taken goes to the others, or stays."""
+    def _lose(self, lane: Lane, now: float) -> None:
+        """The other worker has died, or does not answer: whom it has not taken goes to the others, or stays."""
         self._lanes.remove(lane)
+        lane.stream.recall()
+        self._listen(lane)
         lane.stream.close()
         for departing in lane.sent.values():
             self._departures.cancel(departing)
             lane.waiting.append(departing.slot)
         for slot in lane.preparing:
-            departing_slot = self._departures.withdraw(slot)
-            if departing_slot:
+            if self._departures.withdraw(slot):
                 lane.waiting.append(slot)
             self._lane_of.pop(slot, None)
-        self._spread(slot for slot in lane.waiting if slot.connection is not None)
+        staying = [slot for slot in lane.waiting if slot.connection is not None]
+        if now < self._deadline:
+            self._spread(staying)
+        elif staying:
+            self._kept[NO_ANSWER] += len(staying)
 
     def _give_up(self) -> None:
-        """Who has been sent must be answered, whatever the time; all others stay."""
+        """Who has been sent has a little more time to be answered; all others stay."""
         for lane in self._lanes:
             for slot in lane.preparing:
                 if self._departures.withdraw(slot):

@@ -7,7 +7,9 @@ JSON object with one end of a stream socket pair for each worker at the other en
 from __future__ import annotations
 
 import json
+import os
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -45,13 +47,15 @@ class Orders:
         self._endpoints = endpoints
         self._tell = tell
         self._leaving = False
+        self._waiting: deque[tuple[Mapping[str, Any], list[ParcelStream]]] = deque()
+        self._current: Leaving | None = None
         orders.setblocking(False)
         self._engine.watch_descriptor(orders.fileno(), self._readable)
 
     def _readable(self) -> None:
         while True:
             try:
-                data, fds, _, _ = socket.recv_fds(self._orders, _PACKET, _FDS)
+                data, fds, _, _ = socket.recv_fds(self._orders, _PACKET, _FDS)  # it ignores flags
             except BlockingIOError:
                 return
             except OSError:
@@ -59,6 +63,8 @@ class Orders:
             if not data:  # the master has died: the channel's thread sees to that
                 self._engine.unwatch_descriptor(self._orders.fileno())
                 return
+            for fd in fds:  # a program that a plugin starts must not hold a stream open: its end tells of a death
+                os.set_inheritable(fd, False)
             streams = [ParcelStream(socket.socket(fileno=fd)) for fd in fds]
             self._obey(json.loads(data), streams)
 
@@ -71,26 +77,46 @@ class Orders:
                     self._engine,
                     self._core.path.connections,
                     self._endpoints,
-                    lambda: self._leaving,
+                    lambda: self._leaving or self._core.reactor.stopping,
                 )
         else:
             self._hand_over(order, streams)
 
     def _hand_over(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> None:
-        count = order["count"]
-        slots = self._engine.open_slots()
-        if count is None:
+        if order["count"] is None:
             self._leaving = True
             self._engine.stop_accepting()
-        else:
-            slots = slots[:count]
-        leaving = Leaving(self._core.departures, self._engine, streams, slots, float(order["timeout"]), self._report)
-        self._core.reactor.call_each_turn(leaving.step)
+        if self._current is None and not self._waiting:
+            self._core.reactor.call_each_turn(self._step)
+        self._waiting.append((order, streams))
 
-    def _report(self, report: Report) -> None:
+    def _step(self) -> bool:
+        """One handover after another: a later order cuts an earlier one short."""
+        if self._current is None:
+            self._current = self._begin(*self._waiting.popleft())
+        if self._waiting or self._core.reactor.stopping:
+            self._current.hurry()
+        if not self._current.step():
+            self._current = None
+        return self._current is not None or bool(self._waiting)
+
+    def _begin(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> Leaving:
+        slots = self._engine.open_slots()[: order["count"]]
+        number = order.get("number")
+        return Leaving(
+            self._core.departures,
+            self._engine,
+            streams,
+            slots,
+            float(order["timeout"]),
+            lambda report: self._report(number, report),
+        )
+
+    def _report(self, number: int | None, report: Report) -> None:
         self._tell(
             {
                 "event": "handover",
+                "number": number,
                 "moved": report.moved,
                 "left": report.left,
                 "kept": report.kept,

@@ -81,6 +81,8 @@ class ParcelStream:
 
     Attributes:
         ended: the other side has closed its end, or died: nothing more comes.
+        deaf: the other side takes nothing any more.
+        sent: bytes that have gone.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -89,8 +91,10 @@ class ParcelStream:
         self._socket = sock
         self._outgoing: deque[tuple[memoryview, int | None]] = deque()
         self._incoming = bytearray()
-        self._fds: deque[int] = deque()
+        self._fds: deque[int | None] = deque()
         self.ended = False
+        self.deaf = False
+        self.sent = 0
 
     def fileno(self) -> int:
         """The descriptor, to be watched."""
@@ -108,7 +112,7 @@ class ParcelStream:
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as the other side takes it; forget it if there is no other side any more."""
+        """Send what waits, as far as the other side takes it; forget it if it takes nothing any more."""
         while self._outgoing:
             data, fd = self._outgoing[0]
             try:
@@ -117,36 +121,53 @@ class ParcelStream:
                 return
             except OSError:
                 self._outgoing.clear()
-                self.ended = True
+                self.deaf = True  # what it has said before may still be there to be read
                 return
+            self.sent += sent
             if sent == len(data):
                 self._outgoing.popleft()
             else:  # the descriptor has gone with the first byte
                 self._outgoing[0] = (data[sent:], None)
 
+    def answer(self, parcel: Taken | Refused) -> bool:
+        """Send it now, or never; give whether the other side has it, and will see it.
+
+        What it has been given before it died, or has called back, is not its any more.
+        """
+        data = _encode(parcel)
+        try:  # so small that it is taken as a whole
+            return self._socket.send(_LENGTH.pack(len(data)) + data, socket.MSG_NOSIGNAL) > 0
+        except OSError:
+            return False
+
+    def recall(self) -> None:
+        """Have each answer from now on fail; those before can still be received, and there are no others.
+
+        The kernel decides, in one step (shutdown(2), SHUT_RD): what was not answered then will never be taken.
+        """
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
     def receive(self) -> list[tuple[Parcel, int | None]]:
-        """What has come; the descriptors are the caller's.
+        """What has come; the descriptors are the caller's. `None`: there is none, or no room for it here.
 
         Raises:
-            BrokenStreamError: something is missing, or cannot be read.
+            BrokenStreamError: something cannot be read.
         """
         while self._read():
             pass
-        parcels: list[tuple[Parcel, int | None]] = []
+        parcels: list[Parcel] = []
         while (parcel := self._next()) is not None:
-            if not isinstance(parcel, Moving):
-                parcels.append((parcel, None))
-            elif self._fds:
-                parcels.append((parcel, self._fds.popleft()))
-            else:
-                raise BrokenStreamError("a connection came without its descriptor")
-        return parcels
+            parcels.append(parcel)  # their descriptors stay ours until all have been read
+        return [
+            (parcel, self._fds.popleft() if isinstance(parcel, Moving) and self._fds else None) for parcel in parcels
+        ]
 
     def close(self) -> None:
         """Close our end, and descriptors that nobody has taken."""
         self._socket.close()
         while self._fds:
-            os.close(self._fds.popleft())
+            close_quietly(self._fds.popleft())
 
     def _send(self, data: memoryview, fd: int | None) -> int:
         if fd is None:
@@ -170,8 +191,8 @@ class ParcelStream:
                 numbers = array.array("i")
                 numbers.frombytes(content[: len(content) // _FD_SIZE * _FD_SIZE])
                 self._fds.extend(numbers)
-        if flags & socket.MSG_CTRUNC:  # recvmsg(2): this process has no room for a descriptor
-            raise BrokenStreamError("out of descriptors")
+        if flags & socket.MSG_CTRUNC:  # recvmsg(2): this process has no room for a descriptor, and so it came to none
+            self._fds.append(None)
         self._incoming += data
         self.ended = not data
         return bool(data)
@@ -192,7 +213,8 @@ class ParcelStream:
         return parcel
 
 
-def close_quietly(fd: int) -> None:
-    """Close a descriptor that came with a parcel."""
-    with contextlib.suppress(OSError):
-        os.close(fd)
+def close_quietly(fd: int | None) -> None:
+    """Close the descriptor that came with a parcel, if one did."""
+    if fd is not None:
+        with contextlib.suppress(OSError):
+            os.close(fd)
