@@ -185,8 +185,9 @@ class Reactor:
         self._engine.stop_accepting()
         for slot in self._engine.open_slots():
             self._engine.drain(slot, reasons.STOPPING)
-        # Also the messages of clients that have gone: they were received, and inline ones are run only here.
-        while self._engine.open_slots() or self._backlog.depth:
+        # Also the messages of clients that have gone: they were received, and inline ones are run only here. And a
+        # handover to its end: what was queued late for a connection that has left must follow it.
+        while self._engine.open_slots() or self._backlog.depth or self._steps:
             if time.monotonic() - began >= (self._stop_timeout or 0.0):
                 break
             self._turn(LAST_TICK)

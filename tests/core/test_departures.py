@@ -451,6 +451,21 @@ def test_a_plugin_that_closes_it_meanwhile_is_obeyed_where_it_stays(old: str, ne
         two.until(lambda: peer.gone)
 
 
+def test_a_client_that_has_shut_its_side_meanwhile_gets_all_its_replies(old: str, new: str) -> None:
+    with move(old, new) as two:
+        peer, slot = two.connect()
+        prepared = two.prepare(slot)
+        for number in range(5):
+            peer.send(ECHO, b"%d" % number)
+        peer.half_close()
+        adopted = two.adopt(prepared)
+        two.old.core.departures.confirm(prepared.departing)
+        two.until(lambda: peer.gone)
+        assert peer.bodies() == [b"%d" % number for number in range(5)]
+        two.until(lambda: adopted.connection is None)
+        assert not peer.reset
+
+
 def test_the_flood_gate_goes_on_counting(old: str, new: str) -> None:
     with move(old, new, flood=FloodSettings(rate=0.001, burst=10)) as two:
         peer, slot = two.connect()

@@ -6,7 +6,7 @@
 Who has a connection is never in doubt. The old worker stops using it, and sends a copy of its state with its
 descriptor; it is the old one's until the new one says `Taken`. The new one says that first, and begins with the
 connection then; should it die before, the old one sees the end of the socket pair, and goes on with the connection as
-if nothing had been. Should it live and say nothing, the old one calls back what it has sent: then no `Taken` can be
-said any more (`ParcelStream.recall`). Should the old one die, nobody goes on with what the new one has not taken: it
+if nothing had been. Should it live and say nothing, the old one calls back what it has sent: from then on no `Taken`
+can be said (`ParcelStream.recall`). Should the old one die, nobody goes on with what the new one has not taken: it
 cannot be in two places.
 """

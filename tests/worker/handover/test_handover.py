@@ -9,17 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from commscaffoldd.core import reasons
-from commscaffoldd.core.departures import Prepared
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings
 from commscaffoldd.worker.handover.arriving import Arrival
 from commscaffoldd.worker.handover.leaving import NO_ANSWER, WINDOW, Leaving, Report
-from commscaffoldd.worker.handover.parcels import NO_RECEIVER, BrokenStreamError, Late, Moving, ParcelStream, Taken
+from commscaffoldd.worker.handover.parcels import NO_RECEIVER, ParcelStream
 from tests.core.peers import Peer
 from tests.core.reactor_rig import ReactorRig, reactor_rig, route
 from tests.core.waiting import wait_until
@@ -140,6 +138,28 @@ def test_pushes_that_come_late_are_waited_for_however_large_they_are() -> None:
         assert peer.bodies() == [body]
 
 
+def test_much_that_is_unread_and_large_sessions_move() -> None:
+    """More than the socket pair holds at once, by far: parcels are sent and read in pieces."""
+    with handover(connections=ConnectionSettings(initial=2, send_buffer=30_000_000)) as both:
+        peers = both.connect(6)
+        bodies = [os.urandom(9_000_000) for _ in peers]
+        names = {"{}:{}".format(*peer.sock.getsockname()): number for number, peer in enumerate(peers)}
+        for slot in both.old.engine.open_slots():
+            assert slot.connection is not None
+            slot.connection.session["much"] = bytes(2_000_000)
+            slot.connection.send(ECHO, bodies[names[slot.connection.peer]])
+        both.old.until(lambda: all(slot.blocked for slot in both.old.engine.open_slots()))
+        both.arrive()
+        both.begin()
+        both.until(lambda: both.done)
+        assert both.reports[-1].moved == 6
+        both.until(lambda: all(peer.bodies() for peer in peers))
+        assert [peer.bodies() for peer in peers] == [[body] for body in bodies]
+        for slot in both.new.engine.open_slots():
+            assert slot.connection is not None
+            assert slot.connection.session == {"much": bytes(2_000_000)}
+
+
 def test_a_plugin_that_closes_it_in_the_last_moment_is_obeyed_where_it_has_gone() -> None:
     with handover() as both:
         (peer,) = both.connect(1)
@@ -222,21 +242,6 @@ def test_who_was_answered_before_it_was_called_back_has_gone() -> None:
         both.echo(peer)
 
 
-def test_from_the_recall_on_no_answer_is_given() -> None:
-    """Each side knows the same of each answer: the kernel has refused it, or will hand it over."""
-    ours, theirs = socket.socketpair()
-    giving, taking = ParcelStream(ours), ParcelStream(theirs)
-    assert taking.answer(Taken(1))
-    giving.recall()
-    assert not taking.answer(Taken(2))
-    assert giving.receive() == [(Taken(1), None)]
-    assert giving.ended
-    giving.send(Late(1, [], "enough"))  # the other direction is as it was
-    assert taking.receive() == [(Late(1, [], "enough"), None)]
-    giving.close()
-    taking.close()
-
-
 def test_handlers_that_run_hold_nobody_else_up() -> None:
     """More of them than may be under way at once."""
     with handover(threads=WINDOW + 2) as both:
@@ -290,27 +295,3 @@ def test_without_a_descriptor_for_it_it_stays() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert both.reports[-1].kept == {"no descriptor was free for it": 3}
         both.echo(*peers)
-
-
-def test_what_cannot_be_read_leaves_no_descriptor_open() -> None:
-    ours, theirs = socket.socketpair()
-    giving, taking = ParcelStream(ours), ParcelStream(theirs)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    with handover() as both:
-        both.connect(1)
-        departures = both.old.core.departures
-        (slot,) = both.old.engine.open_slots()
-        departing = departures.begin(slot)
-        assert departing is not None
-        while not (found := departures.step()):
-            both.old.turn()
-        (prepared,) = found
-        assert isinstance(prepared, Prepared)
-        giving.send(Moving(1, "x", "y", prepared.state), prepared.fd)
-        ours.sendall(b"\0\0\0\1\xff")
-        with pytest.raises(BrokenStreamError, match="cannot be read"):
-            taking.receive()
-        taking.close()
-        departures.cancel(departing)
-    giving.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before - 2
