@@ -12,6 +12,7 @@ from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.failure import failures
+from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
@@ -20,6 +21,7 @@ from commscaffoldd.cli.start import start
 from commscaffoldd.cli.status import status
 from commscaffoldd.cli.stop import stop
 from commscaffoldd.cli.streams import complete_standard_streams
+from commscaffoldd.cli.upgrade import take_over, upgrade
 
 HELP = """Run and control commscaffoldd, a daemon that serves custom binary protocols over TCP.
 
@@ -73,6 +75,6 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-RUNNING = (stop, restart, reload, scale, rebalance, reopen, status, routes, connections)
+RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
 for command in (start, *RUNNING, check, call, bench):
     main.add_command(command)

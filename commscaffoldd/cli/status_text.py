@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from commscaffoldd.cli.table import pairs, table
@@ -24,6 +24,8 @@ _TROUBLE: Final = (
     "bad_checksums",
     "unknown_ids",
     "handler_errors",
+    "handler_timeouts",
+    "quarantined",
     "frame_timeouts",
     "silent_peers",
     "floods",
@@ -90,9 +92,23 @@ def _tail(status: Mapping[str, Any], workers: list[Mapping[str, Any]]) -> list[t
         ("connections", f"{number(open_now)} open, {accepted} accepted, {closed} closed"),
         ("messages", f"{taken} in ({size_in}), {given} out ({size_out})"),
         ("trouble", ", ".join(trouble) or "none"),
+        *_quarantined(status.get("quarantined") or ()),
         ("restarts", _restarts(status.get("restarts") or {})),
         ("last reload", _last_reload(status.get("last_reload"))),
     ]
+
+
+def _quarantined(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [("" if index else "quarantined", _quarantine(row)) for index, row in enumerate(rows)]
+
+
+def _quarantine(row: Mapping[str, Any]) -> str:
+    last = f"; the last: {row['last']}" if row.get("last") else ""
+    until = f"until {row['until']}" if row.get("until") else "being tried again now"
+    return (
+        f"message ID {row['id']} (handler {row['function']} of plugin {row['plugin']}) in worker {row['worker']}, "
+        f"since {row['since']}, {until}: it {row['reason']}{last}"
+    )
 
 
 def _restarts(restarts: Mapping[str, Any]) -> str:

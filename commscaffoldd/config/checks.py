@@ -21,6 +21,7 @@ def check(config: Config, findings: Findings) -> None:
     _check_layouts(config, findings)
     _check_listeners(config, findings)
     _check_connections(config, findings)
+    _check_quarantine(config, findings)
     _check_run_dir(config, findings)
     _check_log(config, findings)
     _check_name(config.daemon.user, "user", _exists(pwd.getpwnam), findings)
@@ -93,6 +94,14 @@ def _check_connections(config: Config, findings: Findings) -> None:
     if initial > most and not findings.concern(("connections", "max")):
         findings.add(
             ("connections", "initial"), f"found {initial}; allowed: at most connections.max, which is {most}"
+        )
+
+
+def _check_quarantine(config: Config, findings: Findings) -> None:
+    first, longest = config.quarantine.first, config.quarantine.longest
+    if first > longest and not findings.concern(("quarantine", "longest")):
+        findings.add(
+            ("quarantine", "first"), f"found {first:g}; allowed: at most quarantine.longest, which is {longest:g}"
         )
 
 

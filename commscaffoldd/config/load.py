@@ -33,6 +33,7 @@ from commscaffoldd.core.settings import (
     FloodSettings,
     FrameSettings,
     HeartbeatSettings,
+    QuarantineSettings,
 )
 
 MAX_FILE_SIZE: Final = 4 << 20
@@ -43,6 +44,7 @@ SECTIONS: Final[dict[str, type[Struct]]] = {
     "frame": FrameSettings,
     "connections": ConnectionSettings,
     "business": BusinessSettings,
+    "quarantine": QuarantineSettings,
     "heartbeat": HeartbeatSettings,
     "flood": FloodSettings,
     "plugins": Plugins,

@@ -21,6 +21,7 @@ from commscaffoldd.core.settings import (
     HeartbeatSettings,
     NotNegative,
     Positive,
+    QuarantineSettings,
 )
 
 
@@ -38,6 +39,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     max_memory: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
     max_age: NotNegative = 0.0
     recycle_jitter: Annotated[float, Meta(ge=0, le=0.9)] = 0.1
+    worker_timeout: NotNegative = 40.0
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +84,7 @@ class Config(Struct, frozen=True, kw_only=True):
     frame: FrameSettings = FrameSettings()
     connections: ConnectionSettings = ConnectionSettings()
     business: BusinessSettings = BusinessSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     flood: FloodSettings = FloodSettings()
     plugins: Plugins = Plugins()

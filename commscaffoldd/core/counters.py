@@ -28,11 +28,13 @@ COUNTERS: Final = (
     "bad_checksums",  # frames dropped, or connections closed, for a wrong checksum
     "unknown_ids",  # messages without a handler
     "handler_errors",  # handlers that raised or returned a wrong type
+    "handler_timeouts",  # handlers that ran longer than their timeout
+    "quarantined",  # messages refused because their message ID was quarantined
     "frame_timeouts",  # connections closed with a frame begun and not finished in time
     "silent_peers",  # connections closed by the heartbeat watchdog
     "floods",  # connections closed for too many messages
     "slow_readers",  # connections closed for not reading
-    "late_replies",  # replies whose connection had closed: they went nowhere
+    "late_replies",  # replies whose connection had closed, or whose handler had timed out: they went nowhere
     "queue_full",  # times that reading paused because the business queue was full
     "accept_failures",  # times that accepting backed off: out of descriptors or memory
 )
@@ -69,6 +71,8 @@ class Counters:
     bad_checksums: int
     unknown_ids: int
     handler_errors: int
+    handler_timeouts: int
+    quarantined: int
     frame_timeouts: int
     silent_peers: int
     floods: int

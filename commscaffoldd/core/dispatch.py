@@ -24,6 +24,7 @@ from commscaffoldd.core.layout import HEARTBEAT_ID
 from commscaffoldd.core.pool_loop import ReadyQueue
 from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
+from commscaffoldd.core.running import Watched
 from commscaffoldd.core.slot import Ready, Slot
 from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
 
@@ -115,6 +116,11 @@ class Dispatcher:
         self.held: list[Slot] = []
         self.counters = unrouted.counters
         self._inline = TurnRunner("inline", runner, self.counters, engine.send_buffer, self._written.append)
+
+    @property
+    def running(self) -> Watched:
+        """What the reactor's thread runs now, for the watchdog."""
+        return self._inline.running
 
     def hand_back(self, slot: Slot) -> None:
         """Take a slot, with the right to run it, whose next message is for an inline handler. Any thread."""

@@ -9,9 +9,12 @@ import traceback
 from typing import Final
 
 from commscaffoldd.core.counters import Counters
-from commscaffoldd.core.endpoint import HANDLER_FAILED, Endpoint
+from commscaffoldd.core.endpoint import HANDLER_FAILED, QUARANTINED, Endpoint
+from commscaffoldd.core.quarantine import Quarantine
+from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Route
+from commscaffoldd.core.running import Running
 from commscaffoldd.core.slot import Reply, as_body
 
 logger = logging.getLogger(__name__)
@@ -51,41 +54,75 @@ class FailureLog:
 class HandlerRunner:
     """Calls handlers and turns what they return into replies. Any thread; the counters are the caller's."""
 
-    def __init__(self, failures: FailureLog) -> None:
+    def __init__(self, failures: FailureLog, quarantine: Quarantine) -> None:
         self._failures = failures
+        self._quarantine = quarantine
 
-    def run(self, request: Request, endpoint: Endpoint, counters: Counters) -> Reply | None:
+    def run(self, request: Request, endpoint: Endpoint, counters: Counters, running: Running) -> Reply | None:
         """The reply to a request: the handler's, an error reply if it failed, or `None` for none.
 
-        Whatever a handler does, raising SystemExit among it, this returns: connection and worker live on.
+        Whatever a handler does, raising SystemExit among it, this returns: connection and worker live on. If it
+        was given up meanwhile, there is no reply: the watchdog has sent one. `running` is the calling thread's.
         """
+        route = request.route
+        running.work = request
         try:
-            result = request.route.function(request)
+            result = route.function(request)
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
+            running.work = None
+            if running.overdue is not None and running.came_late():
+                self.fail_late(request, counters, error)
+                return None
             return self.fail(request, endpoint, counters, error)
+        running.work = None
+        if running.overdue is not None and running.came_late():
+            self.finish_late(counters, result)
+            return None
         if result is None:
+            if route.troubled:
+                self.succeed(request)
             return None
         if type(result) is bytes:
             # This is Layout.check_fits, spelled out: it is paid for each message.
             layout = endpoint.layout
             if layout.min_body <= len(result) <= layout.max_body and request.id <= layout.max_id:
+                if route.troubled:
+                    self.succeed(request)
                 return request.id, request.sequence, result
         return self.finish(request, endpoint, counters, result)
 
     def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
         """The reply from what a handler has returned, which is not `None`; an error reply if it cannot be sent."""
+        if type(result) is Refusal:
+            counters.quarantined += result.code == QUARANTINED
+            return endpoint.error_reply(request.id, request.sequence, result.code, result.text)
         try:
             body = _as_reply(request.route, result)
             endpoint.layout.check_fits(request.id, len(body))
         except (TypeError, ValueError) as error:
             return self.fail(request, endpoint, counters, error)
+        self.succeed(request)
         return request.id, request.sequence, body
+
+    def succeed(self, request: Request) -> None:
+        """Tell the quarantine that all is well; needed if the handler had been in trouble."""
+        self._quarantine.succeeded(request)
 
     def fail(self, request: Request, endpoint: Endpoint, counters: Counters, error: BaseException) -> Reply | None:
         """The error reply for a handler that failed, if the endpoint has them; logged, and counted."""
         counters.handler_errors += 1
         self._failures.report(request, error)
+        self._quarantine.failed(request, error)
         return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
+
+    def finish_late(self, counters: Counters, result: object) -> None:
+        """What a handler has returned after it was given up: nobody gets it."""
+        counters.late_replies += result is not None
+
+    def fail_late(self, request: Request, counters: Counters, error: BaseException) -> None:
+        """A handler has failed after it was given up: that counts as one time-out, and its client has been told."""
+        counters.handler_errors += 1
+        self._failures.report(request, error)
 
 
 def _describe(error: BaseException) -> str:

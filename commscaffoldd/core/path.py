@@ -18,9 +18,11 @@ from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.framing import Frame
+from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
-from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings
+from commscaffoldd.core.running import Watched
+from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings, QuarantineSettings
 from commscaffoldd.core.slot import Ready, Slot
 
 
@@ -35,6 +37,7 @@ class PathSettings(Struct):
         worker: this worker's number, part of connections' IDs.
         mutex: the accept mutex, if a listener uses it.
         crowded: whether workers share the processors, so that one of their threads often waits for another one's.
+        quarantine: when a message ID's handler is left alone.
     """
 
     listeners: list[Listener]
@@ -46,6 +49,7 @@ class PathSettings(Struct):
     worker: int
     mutex: AcceptMutex | None
     crowded: bool = True
+    quarantine: QuarantineSettings = QuarantineSettings()
 
 
 class PathBacklog(Protocol):
@@ -71,6 +75,10 @@ class PathDispatcher(Protocol):
 
     counters: Counters
     held: list[Slot]
+
+    @property
+    def running(self) -> Watched:
+        """What the reactor's thread runs now."""
 
     def hand_back(self, slot: Slot) -> None:
         """Take a slot whose next message is for an inline handler. Any thread."""
@@ -113,6 +121,8 @@ class Path(Struct):
         send_loop: what the sender's thread does, counting into these counters.
         end_send_loop: ends it once all before has been sent.
         counters: those of the business threads.
+        running: what each of them runs now.
+        quarantine: of the message IDs.
     """
 
     engine: Engine
@@ -124,3 +134,5 @@ class Path(Struct):
     send_loop: Callable[[Counters], None]
     end_send_loop: Callable[[], None]
     counters: list[Counters]
+    running: Sequence[Watched]
+    quarantine: Quarantine

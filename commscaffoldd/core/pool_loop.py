@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeAlias
@@ -48,6 +49,7 @@ class PoolLoop:
     def run(self) -> None:
         """Work until told to end. The business thread."""
         backlog = self._backlog
+        self._turns.running.thread = threading.get_ident()
         while (work := self._ready.get()) is not None:
             if isinstance(work, Slot):
                 self._run_turn(work)

@@ -11,6 +11,7 @@ from commscaffoldd.core.epoll_engine import EpollEngine
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.path import Path, PathSettings
 from commscaffoldd.core.pool_loop import PoolLoop, ReadyQueue
+from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.sender import SendLoop, SendQueue
 from commscaffoldd.core.turn import TurnRunner
 
@@ -31,22 +32,14 @@ def make_python_path(settings: PathSettings) -> Path:
         unpark=ready.put,
     )
     backlog = Backlog(business.queue, business.threads)
-    runner = HandlerRunner(FailureLog())
+    quarantine = Quarantine(settings.quarantine, settings.routes, settings.routes)
+    runner = HandlerRunner(FailureLog(), quarantine)
     unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
     await_sent = send_queue.await_sent if settings.crowded else None
     dispatcher = Dispatcher(engine, ready, backlog, settings.routes, runner, unrouted, await_sent)
     counters = [Counters() for _ in range(business.threads)]
-    loops = [
-        PoolLoop(
-            number,
-            ready,
-            backlog,
-            engine,
-            TurnRunner("pool", runner, own, engine.send_buffer, send_queue.put),
-            dispatcher.hand_back,
-        )
-        for number, own in enumerate(counters)
-    ]
+    turns = [TurnRunner("pool", runner, own, engine.send_buffer, send_queue.put) for own in counters]
+    loops = [PoolLoop(number, ready, backlog, engine, own, dispatcher.hand_back) for number, own in enumerate(turns)]
     return Path(
         engine=engine,
         connections=engine.pool,
@@ -57,4 +50,6 @@ def make_python_path(settings: PathSettings) -> Path:
         send_loop=SendLoop(send_queue, engine).run,
         end_send_loop=send_queue.close,
         counters=counters,
+        running=[own.running for own in turns],
+        quarantine=quarantine,
     )

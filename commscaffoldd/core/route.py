@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias
 Mode: TypeAlias = "Literal['pool', 'concurrent', 'inline']"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Route:
     """One message ID's handler.
+
+    Nobody changes it but the quarantine, see there.
 
     Attributes:
         id: the message ID, from 1.
@@ -20,6 +22,8 @@ class Route:
         name: the function's qualified name within the plugin, as `routes` and the log show it.
         mode: `pool` (a pool thread, in order per connection), `concurrent` (a pool thread, without order)
             or `inline` (the reactor's own thread, in order).
+        timeout: seconds after which a handler that still runs is given up; 0: never, `None`: as is configured.
+        troubled: its last message failed, or it is quarantined: the quarantine wants to hear of a success, too.
     """
 
     id: int
@@ -27,6 +31,8 @@ class Route:
     plugin: str
     name: str
     mode: Mode
+    timeout: float | None = None
+    troubled: bool = False
 
 
 RouteTable: TypeAlias = Mapping[int, Route]

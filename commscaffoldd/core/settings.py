@@ -41,7 +41,18 @@ class BusinessSettings(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=1024)] = 4
     queue: Annotated[int, Meta(ge=1, le=10_000_000)] = 10000
     per_connection: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
+    handler_timeout: NotNegative = 30.0
     switch_interval: Annotated[float, Meta(ge=0.000001, le=1)] = 0.00005
+
+
+class QuarantineSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[quarantine]`: when a message ID's handler is left alone, and for how long."""
+
+    enabled: bool = True
+    failures: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 20
+    timeouts: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 3
+    first: Positive = 1.0
+    longest: Positive = 300.0
 
 
 class HeartbeatSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.request import LifecycleCall, Request
 from commscaffoldd.core.route import Mode
+from commscaffoldd.core.running import Running
 from commscaffoldd.core.slot import Slot
 
 MESSAGES: Final = 64  # in one turn; then other connections have theirs
@@ -33,6 +34,9 @@ class TurnRunner:
 
     Each reply goes to the outbox as soon as there is one, so it never waits for the next handler. Batches come
     about by themselves: the sender looks when it gets the GIL, and takes all that has come until then.
+
+    Attributes:
+        running: what this thread runs now, for the watchdog.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class TurnRunner:
         self._counters = counters
         self._send_buffer = send_buffer
         self._flush_soon = flush_soon
+        self.running = Running()
 
     def run(self, slot: Slot) -> tuple[int, Outcome]:
         """Run a turn. The caller holds `slot.owner`.
@@ -76,7 +81,7 @@ class TurnRunner:
                 break
             done += 1
             if isinstance(work, LifecycleCall):
-                work.route.function(work)
+                self._call_hooks(work)
             else:
                 self.handle(slot, work)
         del slot.pending[:done]
@@ -93,10 +98,18 @@ class TurnRunner:
             return
         endpoint = slot.endpoint
         assert endpoint is not None, "a slot that has had a message has had a connection"
-        reply = self._runner.run(request, endpoint, self._counters)
+        reply = self._runner.run(request, endpoint, self._counters, self.running)
         if reply is None:
             return
         if slot.queue(request.connection.generation, reply):
             self._flush_soon(slot)
         else:
             self._counters.late_replies += 1
+
+    def _call_hooks(self, call: LifecycleCall) -> None:
+        running = self.running
+        running.work = call
+        call.route.function(call)
+        running.work = None
+        if running.overdue is not None:
+            running.came_late()  # there is nothing to drop

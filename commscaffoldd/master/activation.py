@@ -97,6 +97,10 @@ class PassedSockets:
             raise PassedError(f"systemd has passed no socket of that name; it has passed: {', '.join(self.names())}")
         return [_listening(one) for one in found]
 
+    def named_fds(self) -> list[tuple[str, int]]:
+        """All descriptors' names and numbers."""
+        return [(one.name, one.fd) for one in self._descriptors]
+
     def fds(self) -> list[int]:
         """The numbers of all descriptors."""
         return [one.fd for one in self._descriptors]

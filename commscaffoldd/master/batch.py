@@ -73,6 +73,9 @@ class Batch:
         """A worker that stops although it has just begun has not started well."""
         self._fail((f"{worker} stopped while the others were starting",), FAILURE)
 
+    def worker_hung(self, _worker: Worker) -> None:
+        """Its business once it is in charge."""
+
     def worker_ended(self, worker: Worker, reason: str) -> None:
         """One that ends now has failed, or has been told to because another one failed."""
         self._workers.remove(worker)

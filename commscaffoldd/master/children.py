@@ -21,7 +21,7 @@ class Children:
         """Call `ended` from `reap` once this child has ended."""
         self._ended[pid] = ended
 
-    def kill(self, pid: int, number: signal.Signals) -> None:
+    def kill(self, pid: int, number: int) -> None:
         """Send a signal to a child that was not reaped yet; for any other pid nothing happens."""
         if pid in self._ended:  # else the pid may be somebody else's by now
             with contextlib.suppress(ProcessLookupError):

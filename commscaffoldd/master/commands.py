@@ -11,7 +11,9 @@ from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.questions import Answers, Questions
 from commscaffoldd.master.rows import MAX_WORKERS
+from commscaffoldd.master.status import quarantined_by
 from commscaffoldd.master.workers import Fleet, State, Worker
+from commscaffoldd.version import __version__
 
 MAX_ROWS: Final = 10_000  # connections in one answer
 _ANSWER_WITHIN: Final = 5.0  # seconds
@@ -37,6 +39,9 @@ class Operations(Protocol):
 
     def rebalance(self, progress: Callable[[str], None], done: Callable[[Outcome], None]) -> None:
         """Even the workers' connections out."""
+
+    def upgrade(self, progress: Callable[[str], None], done: Callable[[Upgraded], None]) -> None:
+        """Execute the installed program anew."""
 
     def reopen_log(self) -> str:
         """Reopen the master's log; returns what went wrong, or an empty text."""
@@ -66,6 +71,30 @@ class Reloaded(Protocol):
         """What became of the old workers' connections."""
 
 
+class Upgraded(Protocol):
+    """What came of an upgrade."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why not; empty if all is well."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command should end with."""
+
+    @property
+    def pid(self) -> int:
+        """The new master's."""
+
+    @property
+    def version(self) -> str:
+        """The new master's."""
+
+    @property
+    def connections(self) -> Outcome:
+        """What became of the connections."""
+
+
 class Commands:
     """Answers control requests, with the master's help and the workers'."""
 
@@ -78,11 +107,13 @@ class Commands:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload,
+            "upgrade": self._upgrade,
             "scale": self._scale,
             "rebalance": self._rebalance,
             "reopen": self._reopen,
             "connections": self._connections,
             "routes": self._routes,
+            "release": self._release,
         }
 
     def handle(self, request: ControlRequest) -> None:
@@ -121,6 +152,22 @@ class Commands:
                 )
 
         self._operations.reload(request.progress, done)
+
+    def _upgrade(self, request: ControlRequest) -> None:
+        def done(result: Upgraded) -> None:
+            if result.errors:
+                request.fail(result.errors, result.exit_code)
+            else:
+                request.answer(
+                    pid=result.pid,
+                    version=result.version,
+                    old_pid=self._pid,
+                    old_version=__version__,
+                    moved=result.connections.moved,
+                    kept=dict(result.connections.kept),
+                )
+
+        self._operations.upgrade(request.progress, done)
 
     def _scale(self, request: ControlRequest) -> None:
         count = request.message.get("count")
@@ -173,17 +220,36 @@ class Commands:
         self._questions.ask(_able(self._fleet.living), "connections", _ANSWER_WITHIN, done)
 
     def _routes(self, request: ControlRequest) -> None:
-        """All workers of a generation have the same, so one is asked."""
+        """All workers of a generation have the same, so one is asked; what is quarantined all have told before."""
 
         def done(answers: Answers) -> None:
             if answers.answered:
-                request.answer(routes=answers.answered[0][1].get("routes") or [])
+                routes = answers.answered[0][1].get("routes") or []
+                quarantined = quarantined_by(self._fleet.living)
+                for route in routes:
+                    route["quarantined"] = [row for row in quarantined if row["id"] == route.get("id")]
+                request.answer(routes=routes)
             else:
                 request.fail(answers.errors or ["no worker is ready"])
 
         ready = [worker for worker in self._fleet.living if worker.state is State.READY]
         newest = sorted(ready, key=lambda worker: (-worker.generation.number, worker.number))
         self._questions.ask(newest[:1], "routes", _ANSWER_WITHIN, done)
+
+    def _release(self, request: ControlRequest) -> None:
+        message_id = request.message.get("id")
+        if not isinstance(message_id, int) or isinstance(message_id, bool):
+            request.fail([f"id is {message_id!r}; allowed: a message ID"])
+            return
+
+        def done(answers: Answers) -> None:
+            released = sorted(worker.number for worker, message in answers.answered if message.get("released"))
+            if released:
+                request.answer(released=released, errors=answers.errors)
+            else:
+                request.fail(answers.errors or [f"message ID {message_id} is not quarantined in any worker"])
+
+        self._questions.ask(_able(self._fleet.living), "release", _ANSWER_WITHIN, done, id=message_id)
 
 
 def _able(workers: Iterable[Worker]) -> list[Worker]:

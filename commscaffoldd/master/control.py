@@ -68,15 +68,19 @@ class ControlServer:
         self._handler = handler
         self._clients: list[_Client] = []  # the oldest first
         self._paused: Timer | None = None
+        self.open()
+
+    def open(self) -> None:
+        """Listen; also again, after `close`. Raises OSError if the path cannot be bound."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
-            path.unlink(missing_ok=True)  # the pidfile's lock is ours, so it is an earlier master's
-            bind_unix(self._socket, path, _MODE)
+            self._path.unlink(missing_ok=True)  # the pidfile's lock is ours, so it is an earlier master's
+            bind_unix(self._socket, self._path, _MODE)
             self._socket.listen(_BACKLOG)
         except BaseException:
             self._socket.close()
             raise
-        loop.watch(self._socket.fileno(), READ, self._accept)
+        self._loop.watch(self._socket.fileno(), READ, self._accept)
 
     def fds(self) -> list[int]:
         """The descriptors that a forked child has to close."""

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -19,6 +19,7 @@ from commscaffoldd.master.batch import FAILURE
 from commscaffoldd.master.master import Master, WorkerCode
 from commscaffoldd.master.prepare import Prepared, StartRefused, prepare
 from commscaffoldd.master.readiness import Announcer, Failed, Outcome, Ready, readiness_pipe
+from commscaffoldd.master.takeover import Check, prepare_takeover
 from commscaffoldd.worker import canary
 from commscaffoldd.worker.process import run_worker
 
@@ -116,6 +117,25 @@ def run_foreground(
         with prepared.pidfile:
             return master.run()
     finally:
+        master.close_log()
+        master.farewell()
+
+
+def run_takeover(environment: MutableMapping[str, str], check: Check) -> int:
+    """Run the master that another one has executed to replace it; returns the exit code.
+
+    `check` loads configuration and plugins in a canary. Raises KeyError if nobody has executed this.
+    """
+    os.umask(UMASK)
+    made = prepare_takeover(environment, check)
+    if isinstance(made, int):
+        return made
+    prepared, takeover, first = made
+    master = Master(prepared, takeover, worker_code(), takeover, first)
+    try:
+        return master.run()
+    finally:
+        prepared.pidfile.release()  # nothing, if another master has the charge
         master.close_log()
         master.farewell()
 

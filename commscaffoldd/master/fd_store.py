@@ -59,7 +59,7 @@ class FdStore:
 
     def holds(self, name: str | None) -> bool:
         """Whether the manager has something with this name, so far as is known: it does not answer."""
-        return name in self._held
+        return self._notifier.active and name in self._held
 
     def claim(self, name: str, usable: Callable[[socket.socket], bool]) -> list[socket.socket]:
         """The sockets that came back with this name; they are the caller's. Those that are not usable are closed."""

@@ -69,7 +69,7 @@ class Handovers:
     def begin(
         self,
         worker: Worker,
-        receivers: Sequence[Worker],
+        ends: Sequence[socket.socket],
         *,
         count: int | None,
         timeout: float,
@@ -80,7 +80,7 @@ class Handovers:
 
         Args:
             worker: gives; with a count of `None` it stops accepting, for good.
-            receivers: take, evenly.
+            ends: of socket pairs, to those who take, evenly; see `connect`. They are closed here.
             count: how many connections; `None`: all of them.
             timeout: seconds after which who is not ready stays.
             progress: hears now and then how far it is.
@@ -89,15 +89,7 @@ class Handovers:
         number = next(self._numbers)
         timer = self._loop.call_later(timeout + _AFTER_TIMEOUT, lambda: self._too_late(number))
         self._running[number] = _Running(worker, progress, done, timer)
-        ends: list[socket.socket] = []
         try:
-            for receiver in receivers[:_MOST_RECEIVERS]:
-                ours, theirs = socket.socketpair()
-                with theirs:
-                    if _order(receiver, {"order": "adopt"}, [theirs]):
-                        ends.append(ours)
-                    else:
-                        ours.close()
             if not _order(worker, {"order": "hand over", "number": number, "count": count, "timeout": timeout}, ends):
                 self._finish(number, Outcome(0, {NO_ANSWER: 1}))
         finally:
@@ -132,6 +124,24 @@ class Handovers:
         running = self._running.pop(number)
         running.timer.cancel()
         running.done(outcome)
+
+
+def connect(receivers: Sequence[Worker]) -> list[socket.socket]:
+    """Ends of socket pairs, of which each receiver that can be reached has the other end."""
+    ends: list[socket.socket] = []
+    for receiver in receivers[:_MOST_RECEIVERS]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            if pass_on(receiver, theirs):
+                ends.append(ours)
+            else:
+                ours.close()
+    return ends
+
+
+def pass_on(receiver: Worker, end: socket.socket) -> bool:
+    """Let a worker take connections that come by this end of a socket pair; `False` if it cannot be reached."""
+    return _order(receiver, {"order": "adopt"}, [end])
 
 
 def _order(worker: Worker, order: JsonObject, ends: Sequence[socket.socket]) -> bool:

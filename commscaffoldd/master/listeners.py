@@ -146,6 +146,22 @@ class ListenerSet:
         for listener in self._listeners:
             listener.apply_backlog()
 
+    def named(self) -> list[tuple[str, int]]:
+        """Every socket's descriptor, with the name by which the next master finds it."""
+        own = [
+            (listener.store_name, one.fileno())
+            for listener in self._listeners
+            for _, one in sorted(listener.sockets.items())
+            if listener.store_name is not None
+        ]
+        return [*own, *self.manager.passed.named_fds()]
+
+    def leave(self) -> None:
+        """Close this process's copies; another master has its own, and the paths of unix sockets are that one's."""
+        for one in self.sockets():
+            one.close()
+        self.manager.passed.close()
+
     def keep_in_store(self) -> None:
         """Have the service manager keep these sockets, and no others, for the next start."""
         named = ((listener.store_name, tuple(listener.sockets.values())) for listener in self._listeners)

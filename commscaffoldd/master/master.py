@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import signal
+import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -18,7 +19,8 @@ from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
 from commscaffoldd.master.generation import Generation
-from commscaffoldd.master.handover import Handovers, Outcome
+from commscaffoldd.master.handover import Handovers, Outcome, connect
+from commscaffoldd.master.hung import HungWatch
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
 from commscaffoldd.master.loop import Loop
@@ -39,8 +41,10 @@ from commscaffoldd.master.spawn import RunWorker, Spawner
 from commscaffoldd.master.status import LastReload, StatusReport, now_text
 from commscaffoldd.master.stopping import Stopping
 from commscaffoldd.master.supervisor import Supervisor
+from commscaffoldd.master.takeover import Takeover
 from commscaffoldd.master.title import set_title
-from commscaffoldd.master.workers import Fleet, Worker
+from commscaffoldd.master.upgrade import Plan, Successor, Upgrade
+from commscaffoldd.master.workers import Fleet, State, Worker
 
 LOG = logging.getLogger(__name__)
 
@@ -80,6 +84,25 @@ class ReloadAnswer:
     connections: Outcome = dataclasses.field(default_factory=Outcome)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class UpgradeAnswer:
+    """What came of an upgrade, for whoever asked for it: errors, or the new master's pid and version."""
+
+    errors: tuple[str, ...] = ()
+    exit_code: int = 0
+    pid: int = 0
+    version: str = ""
+    connections: Outcome = dataclasses.field(default_factory=Outcome)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UpgradeRequest:
+    """Who has asked for the upgrade."""
+
+    progress: Callable[[str], None]
+    done: Callable[[UpgradeAnswer], None]
+
+
 class Master:
     """The daemon's first process. `run` is its life; everything else is called by its own loop.
 
@@ -87,9 +110,13 @@ class Master:
         prepared: what was opened for it. The pidfile is released by whoever runs the master, after `run`.
         startup: hears whether the start went well.
         code: what runs in workers and canaries.
+        takeover: the link to another master, which gives the charge away when this one is ready.
+        first: number of the first worker.
     """
 
-    def __init__(self, prepared: Prepared, startup: Startup, code: WorkerCode) -> None:
+    def __init__(
+        self, prepared: Prepared, startup: Startup, code: WorkerCode, takeover: Takeover | None = None, first: int = 1
+    ) -> None:
         self._pidfile: Pidfile = prepared.pidfile
         self._identity = prepared.identity
         self._default_log = prepared.default_log
@@ -109,10 +136,9 @@ class Master:
             answered=self._questions.answered,
             handing_over=self._handovers.heard,
             gone=self._worker_gone,
+            first_number=first,
         )
-        self._retirements = Retirements(
-            self._loop, self._fleet, self._handovers, lambda: list(self._supervisor.serving.values())
-        )
+        self._retirements = Retirements(self._loop, self._fleet, self._handovers, self._connect)
         self._supervisor = Supervisor(
             self._loop,
             self._fleet,
@@ -133,9 +159,14 @@ class Master:
             lambda: list(self._supervisor.serving.values()),
         )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
+        self._hung_watch = HungWatch(self._loop, self._fleet, self._children)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
         self._state = "starting"
         self._exit_code = 0
+        self._takeover = takeover
+        self._in_charge = takeover is None
+        self._upgrade: Upgrade | None = None
+        self._upgrade_asked: UpgradeRequest | None = None
         self._starting: Batch | None = None
         self._reload: Reload | None = None
         self._last_reload: LastReload | None = None
@@ -238,7 +269,7 @@ class Master:
         """Even the workers' connections out; `done` hears what came of it."""
         timeout = self._generation.config.daemon.handover_timeout
         workers = list(self._supervisor.serving.values())
-        Rebalance(self._fleet, self._handovers, timeout, progress, done).start(workers)
+        Rebalance(self._loop, self._fleet, self._handovers, timeout, progress, done).start(workers)
 
     def reopen_log(self) -> str:
         """Reopen the master's own log; returns what went wrong, or an empty text."""
@@ -256,8 +287,10 @@ class Master:
     def _open(self) -> None:
         if self._identity is not None:
             drop(self._identity)
-        commands = Commands(self, self._fleet, self._questions, os.getpid())
-        self._control = ControlServer(self._loop, self._generation.config.control_socket, commands.handle)
+        if self._takeover is None:
+            self._open_control()
+        else:
+            self._takeover.attach(self._loop, self)
         self._signals = Signals(
             self._loop,
             {
@@ -273,6 +306,7 @@ class Master:
         )
         self._housekeeping()
         self._recycling.start()
+        self._hung_watch.start()
 
     def _start(self) -> None:
         config = self._generation.config
@@ -296,9 +330,10 @@ class Master:
         self._state = "running"
         listening = self._generation.listeners.addresses()
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
-        self._notifier.ready(self._summary())
-        self._generation.listeners.keep_in_store()
-        self._watchdog.start()
+        if self._takeover is None:
+            self._tell_manager()
+        else:
+            self._state = "taking over"
         pids = tuple(worker.pid for worker in result.workers)
         self._startup.ready(Ready(os.getpid(), listening, pids, self._generation.listeners.layouts()))
 
@@ -330,6 +365,132 @@ class Master:
             self._notifier.ready(self._summary())
         done(answer)
 
+    # An upgrade, as the new master: takeover.Charge
+
+    def take_charge(self) -> str:
+        """Be the daemon's master from now on; says what went wrong, or nothing."""
+        try:
+            self._open_control()
+            self._pidfile.write()
+        except OSError as error:
+            return f"cannot open {error.filename or self._generation.config.control_socket}: {error.strerror}"
+        self._state = "running"
+        self._in_charge = True
+        LOG.info("this master is in charge now")
+        self._tell_manager()
+        return ""
+
+    def give_up(self) -> None:
+        """End, with all workers: nobody relies on them yet."""
+        self._in_charge = False
+        self._exit_code = FAILURE
+        self.stop_now(_to_nobody)
+
+    def serving(self) -> list[Worker]:
+        """The workers that can take connections."""
+        return [worker for worker in self._supervisor.serving.values() if worker.state is State.READY]
+
+    def add_totals(self, totals: dict[str, int]) -> None:
+        """Go on counting from these."""
+        self._rows.add(totals)
+
+    # An upgrade, as the old master: upgrade.Owner
+
+    def upgrade(self, progress: Callable[[str], None], done: Callable[[UpgradeAnswer], None]) -> None:
+        """Execute the installed program anew, and give it everything."""
+        if self._state != "running":
+            done(UpgradeAnswer((f"the daemon is {self._state}; an upgrade is possible when it is running",), FAILURE))
+            return
+        if os.getpid() == 1:
+            text = "this master is process 1, with which its container ends; start a new container instead"
+            done(UpgradeAnswer((text,), FAILURE))
+            return
+        self._state = "upgrading"
+        LOG.info("upgrading: the installed program is executed anew")
+        config = self._generation.config
+        self._upgrade_asked = UpgradeRequest(progress, done)
+        self._upgrade = Upgrade(self._loop, self._children, self, progress)
+        self._upgrade.start(
+            Plan(
+                listeners=self._generation.listeners.named(),
+                pidfile=self._pidfile.fileno(),
+                config=config.path,
+                default_log=self._default_log,
+                first_number=self._fleet.next_number,
+                variables=self._notifier.environment() | self._watchdog.environment(),
+                start_timeout=config.daemon.start_timeout,
+            )
+        )
+
+    def let_go(self, pid: int) -> None:
+        """Leave control socket and pidfile to another master."""
+        if self._control is not None:
+            self._control.close()
+        self._notifier.main_pid(pid)
+
+    def take_back(self) -> None:
+        """That one has failed."""
+        self._notifier.main_pid(os.getpid())
+        try:
+            self._pidfile.write()
+            if self._control is not None:
+                self._control.open()
+        except OSError as error:
+            LOG.error(f"cannot open the control socket again: {error.strerror}")  # noqa: TRY400  # says all
+
+    def refused(self, errors: tuple[str, ...], exit_code: int) -> None:
+        """There is no new master."""
+        self._upgrade = None
+        for error in errors:
+            LOG.error(f"the upgrade was refused: {error}")
+        if self._state == "upgrading":
+            self._state = "running"
+        self._answer_upgrade(UpgradeAnswer(errors, exit_code))
+
+    def succeeded(self, successor: Successor) -> None:
+        """Another master is in charge: hand all connections over to its workers, and end."""
+        LOG.info(f"the master with pid {successor.pid}, version {successor.version}, is in charge; this one ends")
+        self._state = "leaving"
+        self._in_charge = False
+        self._pidfile.leave()
+        self._watchdog.stop()
+        workers = [worker for worker in self._fleet.living if worker.state is State.READY]
+        self._supervisor.hold()
+        progress = self._upgrade_asked.progress if self._upgrade_asked is not None else _to_nobody
+
+        def done(outcome: Outcome) -> None:
+            self._answer_upgrade(UpgradeAnswer((), 0, successor.pid, successor.version, outcome))
+            self._leave_if_alone()
+
+        self._retirements.begin(workers, self._generation.config.daemon, progress, done)
+
+    def _answer_upgrade(self, answer: UpgradeAnswer) -> None:
+        asked, self._upgrade_asked = self._upgrade_asked, None
+        if asked is not None:
+            asked.done(answer)
+
+    def _leave_if_alone(self) -> None:
+        if self._state == "leaving" and not self._fleet.living:
+            if self._upgrade is not None:
+                self._upgrade.farewell(self._rows.totals([]))
+            self._loop.stop()
+
+    def _connect(self, worker: Worker) -> list[socket.socket]:
+        """Bring a worker that goes together with those that serve: the new master's, if it is in charge."""
+        if self._state == "leaving" and self._upgrade is not None:
+            return self._upgrade.connect()
+        serving = [one for one in self._supervisor.serving.values() if one is not worker]
+        return connect([one for one in serving if one.state is State.READY])
+
+    def _open_control(self) -> None:
+        commands = Commands(self, self._fleet, self._questions, os.getpid())
+        self._control = ControlServer(self._loop, self._generation.config.control_socket, commands.handle)
+
+    def _tell_manager(self) -> None:
+        self._notifier.ready(self._summary())
+        self._generation.listeners.keep_in_store()
+        self._watchdog.start()
+
     def _take_over_from(self, before: Generation, now: Generation) -> None:
         now.listeners.keep_in_store()  # first: a unix socket's path is removed only when nobody keeps the socket
         before.listeners.close_except(now.listeners)
@@ -351,19 +512,23 @@ class Master:
         self._handovers.gone(worker)
         if self._state == "stopping":
             self._stopping.check()
+        self._leave_if_alone()
 
     def _enter_stopping(self) -> None:
         if self._state != "stopping":
             self._state = "stopping"
             self._supervisor.hold()
             self._watchdog.stop()
-            self._notifier.stopping("stopping")
+            if self._in_charge:
+                self._notifier.stopping("stopping")
 
     def _abort_what_has_begun(self) -> None:
         if self._starting is not None:
             self._starting.abort("the daemon was stopped while it was starting")
         if self._reload is not None:
             self._reload.abort("the daemon was stopped while it was reloading")
+        if self._upgrade is not None:
+            self._upgrade.abort("the daemon was stopped while it was upgrading")
 
     def _on_terminate(self) -> None:
         if self._state == "stopping":
@@ -401,7 +566,7 @@ class Master:
         """Every descriptor of the master. A child closes them, but for what it is given."""
         fds = [self._pidfile.fileno(), self._generation.log.fileno(), *self._fleet.fds(), *self._startup.fds()]
         fds += self._generation.listeners.fds()
-        for part in (self._control, self._signals, self._reload):
+        for part in (self._control, self._signals, self._reload, self._upgrade):
             if part is not None:
                 fds += part.fds()
         return [fd for fd in fds if fd > 2]  # noqa: PLR2004  # standard streams stay
@@ -414,9 +579,13 @@ class Master:
     def _close(self) -> None:
         if self._control is not None:
             self._control.close()
-        self._generation.listeners.close_except(None)
-        self._generation.listeners.manager.passed.close()
-        self._generation.accept_lock.unlink(missing_ok=True)
+        if self._in_charge:
+            self._generation.listeners.close_except(None)
+            self._generation.listeners.manager.passed.close()
+            self._generation.accept_lock.unlink(missing_ok=True)
+        else:  # what is at the paths is another master's
+            self._generation.listeners.leave()
+            self._pidfile.leave()
         LOG.info("the master ends")
         if self._signals is not None:
             self._signals.close()

@@ -32,6 +32,16 @@ class Notifier:
         """Take the address out of the environment: workers and what plugins start must not speak for the master."""
         return cls(environment.pop(VARIABLE, ""))
 
+    def environment(self) -> dict[str, str]:
+        """The variable by which another process finds the same service manager."""
+        if not self.active:
+            return {}
+        return {VARIABLE: "@" + self._address[1:] if self._address.startswith("\0") else self._address}
+
+    def main_pid(self, pid: int) -> None:
+        """Another process is the main one from now on: only it is listened to."""
+        self._send(f"MAINPID={pid}")
+
     def ready(self, status: str) -> None:
         """The daemon serves; also after a reload, whether or not it went well."""
         self._send("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")

@@ -41,6 +41,13 @@ class Pidfile:
         self.previous = 0
         self._fd = -1
 
+    @classmethod
+    def inherited(cls, path: Path, fd: int) -> Pidfile:
+        """One that another process has acquired, by its descriptor: the lock is that of both."""
+        made = cls(path)
+        made._fd = fd
+        return made
+
     def acquire(self) -> None:
         """Take the lock. Raises AlreadyRunning if another process has it, OSError if the file cannot be used."""
         held_by = None

@@ -60,10 +60,11 @@ class Prepared:
         self.manager.passed.close()
 
 
-def prepare(config: Config, default_log: Path | None) -> Prepared:
+def prepare(config: Config, default_log: Path | None, inherited: Pidfile | None = None) -> Prepared:
     """Lock the pidfile, open the log and the listeners. Takes what is the service manager's out of `os.environ`.
 
-    `default_log` is where to log if the configuration names no file; None for standard error.
+    `default_log` is where to log if the configuration names no file; None for standard error. `inherited` is a
+    pidfile that is locked already, by the master that this one shall replace.
     Raises StartRefused; nothing stays open then.
     """
     run_dir = Path(config.daemon.run_dir)
@@ -78,8 +79,9 @@ def prepare(config: Config, default_log: Path | None) -> Prepared:
     try:
         identity = wanted_identity(config.daemon.user, config.daemon.group)
         _make_run_dir(run_dir, identity)
-        pidfile = Pidfile(config.pidfile)
-        pidfile.acquire()
+        pidfile = inherited or Pidfile(config.pidfile)
+        if inherited is None:
+            pidfile.acquire()
     except AlreadyRunning as error:
         raise StartRefused((str(error),), FAILURE, error.pid) from None
     except PrivilegeError as error:
@@ -89,7 +91,8 @@ def prepare(config: Config, default_log: Path | None) -> Prepared:
     try:
         generation = _open(config, pidfile, identity, default_log, manager)
     except BaseException:
-        pidfile.release()
+        if inherited is None:
+            pidfile.release()
         raise
     return Prepared(pidfile, generation, identity, default_log, engine)
 

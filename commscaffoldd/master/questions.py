@@ -35,14 +35,21 @@ class Questions:
         self._numbers = itertools.count(1)
         self._open: dict[int, _Question] = {}
 
-    def ask(self, workers: Iterable[Worker], command: str, timeout: float, done: Callable[[Answers], None]) -> None:
+    def ask(
+        self,
+        workers: Iterable[Worker],
+        command: str,
+        timeout: float,
+        done: Callable[[Answers], None],
+        **arguments: object,
+    ) -> None:
         """Ask, and call `done` once: when all have answered or ended, or after `timeout` seconds."""
         number = next(self._numbers)
         question = _Question({worker.pid: worker for worker in workers}, Answers(), done)
         self._open[number] = question
         question.timer = self._loop.call_later(timeout, lambda: self._give_up(number, timeout))
         for worker in list(question.waiting.values()):
-            worker.send({"command": command, "request": number})
+            worker.send({"command": command, "request": number, **arguments})
         self._finish_if_complete(number)
 
     def answered(self, worker: Worker, message: JsonObject) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from commscaffoldd.master.handover import Handovers, Outcome
+from commscaffoldd.master.handover import Handovers, Outcome, connect
+from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.workers import Fleet, State, Worker
 
 LOG = logging.getLogger(__name__)
+
+_LOOK_EVERY: Final = 0.05  # seconds
+_PATIENCE: Final = 2.0  # seconds for every worker to publish its numbers; a busy one may do so less often
 
 Transfer = tuple[Worker, Worker, int]
 """From, to, how many connections."""
@@ -19,6 +25,7 @@ class Rebalance:
 
     def __init__(
         self,
+        loop: Loop,
         fleet: Fleet,
         handovers: Handovers,
         timeout: float,
@@ -28,12 +35,14 @@ class Rebalance:
         """A rebalancing.
 
         Args:
+            loop: the master's.
             fleet: has the workers.
             handovers: carries connections over.
             timeout: seconds for each transfer, after which who is not ready stays.
             progress: hears of each transfer.
             done: hears what came of all of them.
         """
+        self._loop = loop
         self._fleet = fleet
         self._handovers = handovers
         self._timeout = timeout
@@ -41,10 +50,23 @@ class Rebalance:
         self._done = done
         self._transfers: list[Transfer] = []
         self._total = Outcome()
+        self._workers: Sequence[Worker] = ()
+        self._began_ns = 0
+        self._deadline = 0.0
 
     def start(self, workers: Sequence[Worker]) -> None:
         """Even these workers out. `done` may be called before this returns."""
-        ready = [one for one in workers if one.state is State.READY]
+        self._workers = workers
+        self._began_ns = time.monotonic_ns()
+        self._deadline = self._loop.now() + _PATIENCE
+        self._plan()
+
+    def _plan(self) -> None:
+        ready = [one for one in self._workers if one.state is State.READY]
+        old = any(one.row.read()["turned_ns"] < self._began_ns for one in ready)
+        if old and self._loop.now() < self._deadline:  # who has just handed over has other numbers now
+            self._loop.call_later(_LOOK_EVERY, self._plan)
+            return
         self._transfers = plan({one: one.row.read()["connections"] for one in ready})
         self._next()
 
@@ -56,7 +78,7 @@ class Rebalance:
             self._progress(f"moving {count} connections from {giver} to {taker}")
             self._handovers.begin(
                 giver,
-                [taker],
+                connect([taker]),
                 count=count,
                 timeout=self._timeout,
                 progress=lambda _: None,

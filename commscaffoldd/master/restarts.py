@@ -34,6 +34,11 @@ class Restarts:
         # the exponent is bounded too: a daemon may run for years
         return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(quick - 1, 10))
 
+    def replaced(self, reason: str) -> None:
+        """Note that a worker which lives was replaced."""
+        self.count += 1
+        self.last = reason
+
     def forgive(self) -> None:
         """Forget the quick deaths: there are new plugins and settings, with a new chance."""
         self._quick.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -22,13 +23,13 @@ class Retirements:
     """Retires workers of the generation in use."""
 
     def __init__(
-        self, loop: Loop, fleet: Fleet, handovers: Handovers, receivers: Callable[[], Sequence[Worker]]
+        self, loop: Loop, fleet: Fleet, handovers: Handovers, connect: Callable[[Worker], list[socket.socket]]
     ) -> None:
-        """`receivers` gives the workers that serve now."""
+        """`connect` brings a worker together with those that take its connections; empty if there are none now."""
         self._loop = loop
         self._fleet = fleet
         self._handovers = handovers
-        self._receivers = receivers
+        self._connect = connect
         self._going_on = 0
 
     @property
@@ -57,7 +58,7 @@ class Retirements:
             done(outcome)
 
         self._going_on += 1
-        _Retirement(self._loop, self._fleet, self._handovers, self._receivers, daemon, progress, finished).start(
+        _Retirement(self._loop, self._fleet, self._handovers, self._connect, daemon, progress, finished).start(
             workers
         )
 
@@ -68,7 +69,7 @@ class _Retirement:
         loop: Loop,
         fleet: Fleet,
         handovers: Handovers,
-        receivers: Callable[[], Sequence[Worker]],
+        connect: Callable[[Worker], list[socket.socket]],
         daemon: Daemon,
         progress: Callable[[str], None],
         done: Callable[[Outcome], None],
@@ -76,7 +77,7 @@ class _Retirement:
         self._loop = loop
         self._fleet = fleet
         self._handovers = handovers
-        self._receivers = receivers
+        self._connect = connect
         self._timeout = daemon.handover_timeout
         self._stop_timeout = daemon.stop_timeout
         self._progress = progress
@@ -101,8 +102,8 @@ class _Retirement:
         if worker not in self._fleet.living or left <= 0:
             self._retire(worker)
             return
-        receivers = [one for one in self._receivers() if one is not worker and one.state is State.READY]
-        if not receivers:
+        ends = self._connect(worker)
+        if not ends:
             if open_connections([worker]):
                 self._loop.call_later(_AGAIN, lambda: self._hand_over(worker))
             else:
@@ -110,7 +111,7 @@ class _Retirement:
             return
         self._handovers.begin(
             worker,
-            receivers,
+            ends,
             count=None,
             timeout=left,
             progress=lambda outcome: self._tell(worker, outcome),

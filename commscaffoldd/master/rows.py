@@ -45,6 +45,11 @@ class Rows:
             self._ended[name] += read[name]
         self._free.append(index)
 
+    def add(self, totals: dict[str, int]) -> None:
+        """Go on from what another master's workers had counted."""
+        for name in COUNTERS:
+            self._ended[name] += int(totals.get(name, 0))
+
     def totals(self, living: list[dict[str, int]]) -> dict[str, int]:
         """Every counter since the daemon started: of the living rows, as given, and of those who have ended."""
         return {name: self._ended[name] + sum(row[name] for row in living) for name in COUNTERS}

@@ -68,6 +68,10 @@ class ServiceWatchdog:
         self._served_ns = 0
         self._nobody = False
 
+    def environment(self) -> dict[str, str]:
+        """The variable by which another process knows that it has to ping."""
+        return {USEC: str(round(self._interval * 1e6))} if self._interval > 0 else {}
+
     def start(self) -> None:
         """Begin, once the daemon is ready: until then the service manager has another limit."""
         if self._interval > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from commscaffoldd.core.counters import NAMES
@@ -63,6 +64,7 @@ class StatusReport:
             ],
             "workers": workers,
             "totals": self._rows.totals(list(living.values())),
+            "quarantined": quarantined_by(self._fleet.living),
             "restarts": {
                 "count": supervisor.restarts.count,
                 "last": supervisor.restarts.last,
@@ -80,6 +82,12 @@ def now_text() -> str:
 def open_connections(workers: list[Worker]) -> int:
     """How many connections these workers have, by their statistics."""
     return sum(worker.row.read()["connections"] for worker in workers)
+
+
+def quarantined_by(workers: Iterable[Worker]) -> list[JsonObject]:
+    """The message IDs that these workers have quarantined: a row for each ID and worker."""
+    rows = [{"worker": worker.number, **row} for worker in workers for row in worker.quarantined]
+    return sorted(rows, key=lambda row: (row["id"], row["worker"]))
 
 
 def _worker(worker: Worker, statistics: dict[str, int]) -> dict[str, Any]:

@@ -49,6 +49,9 @@ class Succession:
     def worker_leaving(self, _worker: Worker) -> None:
         """Somebody has told it to stop: its end follows."""
 
+    def worker_hung(self, _worker: Worker) -> None:
+        """It does not serve yet."""
+
     def worker_ended(self, _worker: Worker, reason: str) -> None:
         """It has failed."""
         LOG.error(f"{reason}: it cannot replace {self.old}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from commscaffoldd.master.generation import Generation
 from commscaffoldd.master.loop import Loop, Timer
@@ -14,6 +15,8 @@ from commscaffoldd.master.succession import Succession
 from commscaffoldd.master.workers import Fleet, StartError, Worker
 
 LOG = logging.getLogger(__name__)
+
+REPLACE_AGAIN: Final = 10.0  # seconds before a slot's worker is replaced again because handlers hang
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Supervisor:
         self._changed = changed
         self._retire = retire
         self._successions: dict[int, Succession] = {}
+        self._hung_at: dict[int, float] = {}  # when a slot's worker was last replaced for its handlers
         self._holding = False
         self.generation = generation
         self.restarts = Restarts()
@@ -129,6 +133,17 @@ class Supervisor:
             return False
         return True
 
+    def worker_hung(self, worker: Worker) -> None:
+        """Hung handlers hold all its business threads: replace it. Its connections, but for theirs, can move."""
+        now = self._loop.now()
+        if now - self._hung_at.get(worker.slot, -REPLACE_AGAIN) < REPLACE_AGAIN:
+            return
+        reason = "hung handlers hold all its business threads"
+        if self.replace(worker, reason):
+            LOG.error(f"{worker}: {reason}; another worker takes its place")
+            self._hung_at[worker.slot] = now
+            self.restarts.replaced(f"{worker}: {reason}")
+
     @property
     def slots(self) -> int:
         """How many workers are wanted."""
@@ -178,6 +193,7 @@ class Supervisor:
         served = self.serving.get(new.slot)
         self.serving[new.slot] = new
         new.observer = self
+        new.send({"command": "inherit", "quarantined": old.quarantined})
         if served is old:
             self._retire([old])
         self._changed()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import itertools
 import logging
 import signal
 import socket
@@ -47,6 +46,9 @@ class Observer(Protocol):
     def worker_leaving(self, worker: Worker) -> None:
         """The worker has begun to stop without having been told to."""
 
+    def worker_hung(self, worker: Worker) -> None:
+        """Hung handlers hold all its business threads; said again and again while it is so."""
+
     def worker_ended(self, worker: Worker, reason: str) -> None:
         """The process is gone and reaped."""
 
@@ -72,6 +74,8 @@ class Worker:
         failure: what it said about why it cannot start: kind and errors.
         got_ready: whether it ever was ready.
         orders: our end of the socket for orders that come with descriptors.
+        quarantined: its quarantined message IDs, as it has last told.
+        hung: why it is killed, if its reactor hangs; empty: it does not.
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class Worker:
         self.state = State.STARTING
         self.got_ready = False
         self.failure: tuple[str, tuple[str, ...]] | None = None
+        self.quarantined: list[JsonObject] = []
+        self.hung = ""
         self.stream: LineStream | None = None
         self.orders: socket.socket | None = None
         self.timer: Timer | None = None
@@ -126,6 +132,7 @@ class Fleet:
         answered: Callable[[Worker, JsonObject], None],
         handing_over: Callable[[Worker, JsonObject], None],
         gone: Callable[[Worker], None],
+        first_number: int = 1,
     ) -> None:
         self._loop = loop
         self._children = children
@@ -134,12 +141,12 @@ class Fleet:
         self._answered = answered
         self._handing_over = handing_over
         self._gone = gone
-        self._numbers = itertools.count(1)
+        self.next_number = first_number
         self.living: list[Worker] = []
 
     def start(self, generation: Generation, slot: int, observer: Observer) -> Worker:
         """Fork a worker for this slot; it has its generation's `start_timeout` to become ready. Raises StartError."""
-        number = next(self._numbers)
+        number, self.next_number = self.next_number, self.next_number + 1
         try:
             index, row = self._rows.take()
         except NoRowError as error:
@@ -169,13 +176,18 @@ class Fleet:
         """Let it finish what it has, for at most `timeout` seconds."""
         worker.state = State.RETIRING
         worker.send({"command": "stop", "timeout": timeout})
-        self._set_timer(worker, timeout + _AFTER_STOP, lambda: self._kill(worker, "did not stop in time"))
+        self._set_timer(worker, timeout + _AFTER_STOP, lambda: self.kill(worker, "did not stop in time"))
 
     def quit(self, worker: Worker) -> None:
         """End it at once, its connections with it."""
         worker.state = State.RETIRING
         worker.send({"command": "quit"})
-        self._set_timer(worker, _AFTER_QUIT, lambda: self._kill(worker, "did not quit"))
+        self._set_timer(worker, _AFTER_QUIT, lambda: self.kill(worker, "did not quit"))
+
+    def kill(self, worker: Worker, why: str) -> None:
+        """End it by force, its connections with it."""
+        LOG.error(f"{worker} {why}; it is killed")
+        self._children.kill(worker.pid, signal.SIGKILL)
 
     def fds(self) -> list[int]:
         """The master's ends of all channels and sockets for orders."""
@@ -193,17 +205,21 @@ class Fleet:
             case "failed":
                 errors = tuple(str(error) for error in message.get("errors") or ())
                 worker.failure = (str(message.get("kind")), errors)
-                self._set_timer(worker, _AFTER_WORD, lambda: self._kill(worker, "failed and did not end"))
+                self._set_timer(worker, _AFTER_WORD, lambda: self.kill(worker, "failed and did not end"))
             case "stopping" if worker.state is not State.RETIRING:
                 worker.state = State.RETIRING
                 seconds = worker.generation.config.daemon.stop_timeout + _AFTER_STOP
-                self._set_timer(worker, seconds, lambda: self._kill(worker, "did not stop in time"))
+                self._set_timer(worker, seconds, lambda: self.kill(worker, "did not stop in time"))
                 worker.observer.worker_leaving(worker)
             case "handover":
                 self._handing_over(worker, message)
+            case "hung" if worker.state is State.READY:
+                worker.observer.worker_hung(worker)
+            case "quarantine":
+                worker.quarantined = list(message.get("quarantined") or ())
             case "answer":
                 self._answered(worker, message)
-            case "ready" | "stopping":
+            case "ready" | "stopping" | "hung":
                 pass  # it is being stopped already
             case event:
                 LOG.warning(f"{worker} sent an event that is unknown: {event!r}")
@@ -212,7 +228,7 @@ class Fleet:
         """A worker's channel has ended. It sees the same and ends; if not, it is killed."""
         if reason:
             LOG.error(f"{worker}: channel closed: {reason}")
-        self._set_timer(worker, _AFTER_WORD, lambda: self._kill(worker, "closed its channel and did not end"))
+        self._set_timer(worker, _AFTER_WORD, lambda: self.kill(worker, "closed its channel and did not end"))
 
     def _set_timer(self, worker: Worker, delay: float | None, callback: Callable[[], None] | None) -> None:
         if worker.timer is not None:
@@ -223,11 +239,7 @@ class Fleet:
 
     def _too_late(self, worker: Worker, seconds: float) -> None:
         worker.failure = ("start", (f"{worker} was not ready within {seconds:g} s",))
-        self._kill(worker, f"was not ready within {seconds:g} s")
-
-    def _kill(self, worker: Worker, why: str) -> None:
-        LOG.error(f"{worker} {why}; it is killed")
-        self._children.kill(worker.pid, signal.SIGKILL)
+        self.kill(worker, f"was not ready within {seconds:g} s")
 
     def _ended(self, worker: Worker, status: int) -> None:
         if worker.stream is not None:
@@ -260,6 +272,8 @@ class _Channel:
 def _reason(worker: Worker, status: int) -> str:
     if worker.failure is not None:
         return f"{worker} could not start: {'; '.join(worker.failure[1]) or describe_end(status)}"
+    if worker.hung:
+        return f"{worker} was killed: {worker.hung}"
     if worker.state is State.RETIRING and status == 0:
         return f"{worker} has stopped"
     return f"{worker} died: {describe_end(status)}"

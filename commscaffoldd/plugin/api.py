@@ -17,6 +17,7 @@ HANDLER_MARK: Final = "commscaffoldd_handlers"
 """The attribute in which `handler` leaves a tuple of `HandlerMark`."""
 
 MAX_ID: Final = 2**64 - 1
+LONGEST_TIMEOUT: Final = 86400 * 365  # seconds; that of the configuration
 
 hookimpl: Final = pluggy.HookimplMarker(PROJECT)
 """Marks a function or method as the implementation of the hook whose name it bears."""
@@ -26,10 +27,14 @@ HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., bytes | None])
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HandlerMark:
-    """One `@handler` on a function: the message ID and where the function is to run."""
+    """One `@handler` on a function: the message ID, where the function is to run, and for how long it may.
+
+    `timeout` is in seconds; 0: for ever, `None`: as is configured.
+    """
 
     id: int
     mode: Mode
+    timeout: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class WorkerInfo:
 
 
 def handler(
-    message_id: int, /, *, inline: bool = False, concurrent: bool = False
+    message_id: int, /, *, inline: bool = False, concurrent: bool = False, timeout: float | None = None
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Make a function the handler of a message ID; put several on one function for several IDs.
 
@@ -59,10 +64,12 @@ def handler(
         inline: run on the reactor's own thread. For microseconds only: all clients of the worker wait
             meanwhile.
         concurrent: run in a pool thread without waiting for the connection's earlier messages.
+        timeout: seconds; the client of a message whose handler runs longer is told so, and what the handler returns
+            after that is dropped. 0: never, `None`: `business.handler_timeout` of the configuration.
 
     Raises:
-        TypeError: the message ID is not an int, or what is decorated cannot be a handler.
-        ValueError: the message ID is out of range, is there twice, or both options are given.
+        TypeError: the message ID is not an int, the timeout is no number, or what is decorated cannot be a handler.
+        ValueError: the message ID or the timeout is out of range, the ID is there twice, or both modes are given.
     """
     _check_id(message_id)
     if inline and concurrent:
@@ -70,7 +77,8 @@ def handler(
             f"handler({message_id}): inline=True and concurrent=True exclude each other: an inline handler "
             "runs on the reactor, a concurrent one in the pool"
         )
-    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool")
+    _check_timeout(message_id, timeout)
+    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool", timeout)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
         marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function
@@ -99,6 +107,16 @@ def _check_id(message_id: object) -> None:
         raise ValueError(f"handler(0): ID 0 is the heartbeat, which the daemon answers; take 1 to {MAX_ID}")
     if not 1 <= message_id <= MAX_ID:
         raise ValueError(f"handler({message_id}): a message ID is an int from 1 to {MAX_ID}")
+
+
+def _check_timeout(message_id: int, timeout: object) -> None:
+    if timeout is None:
+        return
+    allowed = f"seconds from 0 (never) to {LONGEST_TIMEOUT:,}"
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool):
+        raise TypeError(f"handler({message_id}, timeout={timeout!r}): a timeout is {allowed}")
+    if not 0 <= timeout <= LONGEST_TIMEOUT:  # not a number is outside, too
+        raise ValueError(f"handler({message_id}, timeout={timeout!r}): a timeout is {allowed}")
 
 
 def _a(thing: object) -> str:

@@ -29,7 +29,7 @@ def create_plugin(settings: Mapping[str, Any]) -> object:
 
 @_hookspec
 def self_test(settings: Mapping[str, Any]) -> None:
-    """Raise if this plugin could not work: `start`, `reload` and `check` then refuse, with the text.
+    """Raise if this plugin could not work: `reload`, `upgrade` and `check` then refuse, with the text.
 
     Called after `create_plugin`, in the canary or worker, by the only thread. Should change nothing:
     `check` may be run by another user than the daemon.

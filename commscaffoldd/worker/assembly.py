@@ -1,4 +1,4 @@
-"""Puts a worker's parts together: engine, reactor, business pool, sender, recycler, heartbeat watchdog."""
+"""Puts a worker's parts together: engine, reactor, business pool, sender, recycler, watchdogs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from commscaffoldd.core.assembly import Core
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.core.flood import FloodGate
+from commscaffoldd.core.handler_watchdog import HandlerWatchdog, Observer
 from commscaffoldd.core.heartbeat import HeartbeatWatchdog
 from commscaffoldd.core.path import PathSettings
 from commscaffoldd.core.reactor import Lifecycle
@@ -54,6 +55,7 @@ class Worker:
                 flood=flood,
                 worker=launch.number,
                 mutex=_accept_mutex(launch.sockets, launch.accept_lock),
+                quarantine=config.quarantine,
                 crowded=len(os.sched_getaffinity(0)) <= BUSY_THREADS * config.daemon.workers,
             ),
             _lifecycle(host),
@@ -61,6 +63,9 @@ class Worker:
         )
         self.engine, self.reactor = self.core.path.engine, self.core.reactor
         self.endpoints = {one.endpoint.address: one.endpoint for one in listeners}
+        self.quarantine = self.core.path.quarantine
+        self._handler_timeout, self._routes = config.business.handler_timeout, host.routes
+        self._handler_watchdog: HandlerWatchdog | None = None
         self._row = launch.statistics
         self._recycler = Recycler(self.core.path.connections)
         self._watchdog = (
@@ -70,14 +75,27 @@ class Worker:
         )
         self._switch_interval = config.business.switch_interval
 
-    def start(self) -> None:
-        """Start the threads. What arrives from then on is handled once `reactor.run` turns."""
+    def start(self, observer: Observer) -> None:
+        """Start the threads. What arrives from then on is handled once `reactor.run` turns.
+
+        `observer` hears what the master should know of handlers.
+        """
         sharpen_timers()
         sys.setswitchinterval(self._switch_interval)
         self.core.start()
         self._recycler.start()
         if self._watchdog is not None:
             self._watchdog.start()
+        self._handler_watchdog = HandlerWatchdog(
+            self.core.path.running,
+            self.core.path.dispatcher.running,
+            timeout=self._handler_timeout,
+            routes=self._routes,
+            quarantine=self.quarantine,
+            observer=observer,
+        )
+        self.core.counters.append(self._handler_watchdog.counters)
+        self._handler_watchdog.start()
 
     def stop(self, timeout: float) -> int:
         """End the threads, once the reactor has ended; handlers may take `timeout` seconds.
@@ -88,6 +106,8 @@ class Worker:
         if self._watchdog is not None:
             self._watchdog.stop(SERVICE_STOP)
         busy = self.core.stop(timeout)
+        if self._handler_watchdog is not None:
+            self._handler_watchdog.stop(SERVICE_STOP)
         self._recycler.stop(SERVICE_STOP)
         self._publish(self.core.gauges())
         return busy

@@ -144,4 +144,4 @@ def _rehearse(path: Path) -> dict[str, Any]:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
     except PluginErrors as errors:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
-    return {"ok": True, "routes": describe_routes(host.routes), "config_text": text}
+    return {"ok": True, "routes": describe_routes(host.routes, config.business.handler_timeout), "config_text": text}

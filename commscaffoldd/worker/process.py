@@ -19,7 +19,8 @@ from commscaffoldd.worker.handover.orders import Orders
 from commscaffoldd.worker.launch import Launch
 from commscaffoldd.worker.limits import raise_descriptor_limit
 from commscaffoldd.worker.plugins import load_host
-from commscaffoldd.worker.signals import install_handlers, reset_signals
+from commscaffoldd.worker.reports import Reports
+from commscaffoldd.worker.signals import dump_stacks_to, install_handlers, reset_signals
 from commscaffoldd.worker.views import describe_connections, describe_routes
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def run_worker(launch: Launch) -> NoReturn:
     `sys.exit` would run the master's clean-up, inherited by the fork: its pidfile, its atexit functions.
     """
     reset_signals()
+    dump_stacks_to(launch.log.fileno())  # for good: reopening the log keeps the descriptor
     launch.log.set_role(f"worker {launch.number}")
     raise_descriptor_limit(launch.config.connections.max)
     try:
@@ -76,6 +78,8 @@ class _Process:
                 "reopen": self._reopen,
                 "connections": self._connections,
                 "routes": self._routes,
+                "release": self._release,
+                "inherit": self._inherit,
             },
             self._orphaned,
         )
@@ -87,7 +91,7 @@ class _Process:
         gc.collect()
         gc.freeze()
         threading.excepthook = _end_with_thread
-        self._worker.start()
+        self._worker.start(Reports(self._worker.quarantine, self._channel.tell))
         Orders(self._launch.orders, self._worker.core, self._worker.endpoints, self._channel.tell)
         self._channel.start()
         self._channel.tell({"event": "ready"})
@@ -132,7 +136,14 @@ class _Process:
         return describe_connections(self._worker.engine.open_slots(), self._launch.number)
 
     def _routes(self, _: Command) -> dict[str, Any]:
-        return {"routes": describe_routes(self._host.routes)}
+        return {"routes": describe_routes(self._host.routes, self._launch.config.business.handler_timeout)}
+
+    def _release(self, command: Command) -> dict[str, Any]:
+        return {"released": self._worker.quarantine.release(int(command["id"]))}
+
+    def _inherit(self, command: Command) -> None:
+        for row in command["quarantined"]:
+            self._worker.quarantine.inherit(int(row["id"]), str(row["reason"]), float(row["span"]))
 
     def _orphaned(self) -> None:
         logger.error("the master has died: this worker stops")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from collections.abc import Callable
 from typing import Final
 
 KILLED_AT_ONCE: Final = 131  # 128 + SIGQUIT: what a shell would say
+
+DUMP_STACKS: Final = signal.SIGURG
+"""Has a worker write its threads' stacks to the log. Nothing else uses it, and by default it does nothing at all."""
 
 # SIGHUP is ignored, in master and workers. A terminal sends SIGINT to the whole group: the master stops us.
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
@@ -21,6 +25,14 @@ def reset_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def dump_stacks_to(log: int) -> None:
+    """Let `DUMP_STACKS` write the Python stacks of all threads to this descriptor.
+
+    It works whatever the threads do, also while one keeps the GIL: the signal handler itself, in C, writes them.
+    """
+    faulthandler.register(DUMP_STACKS, file=log, all_threads=True, chain=False)
 
 
 def install_handlers(stop: Callable[[], None], reopen: Callable[[], object]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from commscaffoldd.core.quarantine import Quarantined
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
 
@@ -41,10 +43,37 @@ def _describe(slot: Slot, worker: int) -> dict[str, Any] | None:
     }
 
 
-def describe_routes(routes: RouteTable) -> list[dict[str, Any]]:
-    """The routes by message ID."""
+def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
+    """The routes by message ID; `timeout` is that of handlers that have none of their own."""
     ordered: Iterable[int] = sorted(routes)
     return [
-        {"id": route.id, "plugin": route.plugin, "function": route.name, "mode": route.mode}
+        {
+            "id": route.id,
+            "plugin": route.plugin,
+            "function": route.name,
+            "mode": route.mode,
+            "timeout": timeout if route.timeout is None else float(route.timeout),
+        }
         for route in (routes[message_id] for message_id in ordered)
     ]
+
+
+def describe_quarantined(found: Iterable[Quarantined]) -> list[dict[str, Any]]:
+    """The quarantined message IDs; times of day are UTC, as ISO 8601."""
+    return [
+        {
+            "id": one.id,
+            "plugin": one.plugin,
+            "function": one.function,
+            "reason": one.reason,
+            "last": one.last,
+            "since": _time_of_day(one.since),
+            "until": None if one.until is None else _time_of_day(one.until),
+            "span": one.span,
+        }
+        for one in found
+    ]
+
+
+def _time_of_day(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")

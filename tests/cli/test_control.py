@@ -104,9 +104,9 @@ def test_status_of_a_daemon_that_is_down_exits_3(run: Run, folder: pathlib.Path)
     assert json.loads(as_json.stdout)["state"] == "down"
 
 
-@pytest.mark.parametrize("command", ["stop", "reload", "reopen", "connections"])
+@pytest.mark.parametrize("command", ["stop", "reload", "reopen", "connections", "release 7"])
 def test_a_command_to_a_daemon_that_does_not_run_exits_7(run: Run, command: str) -> None:
-    result = run(command)
+    result = run(*command.split())
     assert result.exit_code == 7
     assert result.stderr.startswith("error: ")
 
@@ -129,18 +129,59 @@ def test_connections_are_bounded_and_say_what_is_left_out(run: Run, folder: path
 
 def test_routes_of_the_running_daemon_are_sorted_by_message_id(run: Run, folder: pathlib.Path) -> None:
     found = [
-        {"id": 1002, "plugin": "echo", "function": "fast", "mode": "inline"},
+        {
+            "id": 1002,
+            "plugin": "echo",
+            "function": "fast",
+            "mode": "inline",
+            "timeout": 0.5,
+            "quarantined": [{"worker": 1}, {"worker": 3}],
+        },
         {"id": 6, "plugin": "account", "function": "Account.login", "mode": "pool"},
     ]
     with control_server(folder, {"ok": True, "routes": found}):
         result = run("routes")
         as_json = json.loads(run("routes", "--json").stdout)
     assert result.stdout.splitlines() == [
-        "MESSAGE ID  PLUGIN   FUNCTION       MODE",
+        "MESSAGE ID  PLUGIN   FUNCTION       MODE    TIMEOUT  QUARANTINED",
         "         6  account  Account.login  pool",
-        "      1002  echo     fast           inline",
+        "      1002  echo     fast           inline    0.5 s  in worker 1, worker 3",
     ]
     assert as_json == found[::-1]
+
+
+def test_status_says_what_is_quarantined_and_why(run: Run, folder: pathlib.Path) -> None:
+    row = {"worker": 1, "id": 7, "plugin": "greet", "function": "hello", "reason": "failed 3 times in a row"}
+    rows = [
+        row | {"last": "ValueError: bad", "since": "10:00:00", "until": "10:00:01"},
+        row | {"last": "", "since": "10:00:00", "until": None, "worker": 2},
+    ]
+    with control_server(folder, {"ok": True, "status": STATUS | {"quarantined": rows}}):
+        shown = run("status").stdout
+    assert (
+        "quarantined  message ID 7 (handler hello of plugin greet) in worker 1, since 10:00:00, until 10:00:01: "
+        "it failed 3 times in a row; the last: ValueError: bad\n"
+        "             message ID 7 (handler hello of plugin greet) in worker 2, since 10:00:00, being tried again "
+        "now: it failed 3 times in a row\n"
+    ) in shown
+
+
+def test_release_says_where(run: Run, folder: pathlib.Path) -> None:
+    answer = {"ok": True, "released": [1, 3], "errors": ["worker 2 (pid 8) did not answer within 5 s"]}
+    with control_server(folder, answer) as commands:
+        result = run("release", "1001")
+    assert commands == [{"command": "release", "id": 1001}]
+    assert (result.exit_code, result.stdout) == (0, "message ID 1001 is released in worker 1, worker 3\n")
+    assert result.stderr == "warning: worker 2 (pid 8) did not answer within 5 s\n"
+
+
+def test_release_of_what_is_not_quarantined_exits_1(run: Run, folder: pathlib.Path) -> None:
+    answer = {"ok": False, "errors": ["message ID 5 is not quarantined in any worker"], "exit_code": 1}
+    with control_server(folder, answer):
+        result = run("release", "5")
+    assert (result.exit_code, result.stderr) == (1, "error: message ID 5 is not quarantined in any worker\n")
+    assert run("release", "0").exit_code == 2
+    assert run("release", "x").exit_code == 2
 
 
 def test_reload_shows_progress_and_the_new_workers(run: Run, folder: pathlib.Path) -> None:

@@ -109,6 +109,14 @@ def test_no_more_connections_are_made_at_start_than_may_be() -> None:
     assert [key for key, _ in problems("[connections]\nmax = 'many'\ninitial = 20000")] == ["connections.max"]
 
 
+def test_a_quarantine_does_not_begin_with_more_than_the_longest() -> None:
+    assert problems("[quarantine]\nfirst = 500") == [
+        ("quarantine.first", "found 500; allowed: at most quarantine.longest, which is 300")
+    ]
+    assert problems("[quarantine]\nfirst = 300") == []
+    assert [key for key, _ in problems("[quarantine]\nfirst = 500\nlongest = 0")] == ["quarantine.longest"]
+
+
 def test_the_logs_folder_must_exist(tmp_path: Path) -> None:
     assert problems("[log]\nfile = 'x.log'", tmp_path / "x.toml") == []
     [(key, problem)] = problems("[log]\nfile = 'none/x.log'", tmp_path / "x.toml")

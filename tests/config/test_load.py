@@ -107,7 +107,7 @@ def test_all_errors_are_listed_in_the_order_of_the_file() -> None:
         "5: daemon.workers: found 2000; allowed: an integer from 0 to 1024",
         (
             "6: daemon.colour: unknown key; allowed: workers, run_dir, user, group, stop_timeout, start_timeout, "
-            "handover_timeout, max_messages, max_memory, max_age, recycle_jitter"
+            "handover_timeout, max_messages, max_memory, max_age, recycle_jitter, worker_timeout"
         ),
         '8: listen[0].backlog: found "many"; allowed: an integer from 1 to 65535',
     ]

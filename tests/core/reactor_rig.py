@@ -17,7 +17,13 @@ from commscaffoldd.core.path import PathSettings
 from commscaffoldd.core.reactor import Lifecycle
 from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FloodSettings, FrameSettings
+from commscaffoldd.core.settings import (
+    BusinessSettings,
+    ConnectionSettings,
+    FloodSettings,
+    FrameSettings,
+    QuarantineSettings,
+)
 from tests.core.peers import Peer
 from tests.core.waiting import wait_until
 
@@ -61,6 +67,10 @@ class ReactorRig:
         return not self.engine.open_slots() and not self.backlog.depth
 
 
+def _hook(name: str, function: Callable[[LifecycleCall], None] | None) -> Route | None:
+    return function and Route(0, function, "", name, "pool")
+
+
 @contextlib.contextmanager
 def reactor_rig(
     *routes: Route,
@@ -69,6 +79,7 @@ def reactor_rig(
     connections: ConnectionSettings | None = None,
     business: BusinessSettings | None = None,
     flood: FloodSettings | None = None,
+    quarantine: QuarantineSettings | None = None,
     opened: Callable[[LifecycleCall], None] | None = None,
     closed: Callable[[LifecycleCall], None] | None = None,
     handing_over: Callable[[LifecycleCall], None] | None = None,
@@ -92,9 +103,13 @@ def reactor_rig(
             flood=FloodGate(flood) if flood else None,
             worker=1,
             mutex=None,
+            quarantine=quarantine or QuarantineSettings(),
         ),
         Lifecycle(
-            *(hook and Route(0, hook, "", "a hook", "pool") for hook in (opened, closed, handing_over, adopted))
+            _hook("connection_opened", opened),
+            _hook("connection_closed", closed),
+            _hook("connection_handing_over", handing_over),
+            _hook("connection_adopted", adopted),
         ),
         tick=lambda _: None,
     )

@@ -12,9 +12,16 @@ from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import HANDLER_FAILED, decode_error
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.layout import Layout, LayoutSpec
+from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Route
+from commscaffoldd.core.running import Running
+from commscaffoldd.core.settings import QuarantineSettings
 from tests.core.slots import Recorder, connection_of, make_endpoint, open_slot
+
+
+def make_runner() -> HandlerRunner:
+    return HandlerRunner(FailureLog(), Quarantine(QuarantineSettings(enabled=False), {}, {}))
 
 
 def run(
@@ -24,7 +31,7 @@ def run(
         connection_of(open_slot(Recorder())), 7, 3, b"body", Route(7, function, "greet", "hello", "pool")
     )
     counters = Counters()
-    reply = (runner or HandlerRunner(FailureLog())).run(request, make_endpoint(layout), counters)
+    reply = (runner or make_runner()).run(request, make_endpoint(layout), counters, Running())
     return reply, counters.handler_errors
 
 
@@ -96,7 +103,7 @@ def test_a_handler_that_fails_all_the_time_does_not_fill_the_disk(
 ) -> None:
     now = 100.0
     monkeypatch.setattr("commscaffoldd.core.handling.time.monotonic", lambda: now)
-    runner = HandlerRunner(FailureLog())
+    runner = make_runner()
     with caplog.at_level(logging.ERROR):
         for _ in range(50):
             run(raising(ValueError("bad")), runner=runner)

@@ -9,8 +9,10 @@ import pytest
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
+from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.request import LifecycleCall, Request
 from commscaffoldd.core.route import Route
+from commscaffoldd.core.settings import QuarantineSettings
 from commscaffoldd.core.slot import Ready, Slot
 from commscaffoldd.core.turn import MESSAGES, Outcome, TurnRunner
 from tests.core.slots import Recorder, connection_of, open_slot
@@ -108,7 +110,13 @@ class PythonBench:
     def __init__(self) -> None:
         outlet = Recorder(SEND_BUFFER)
         self.slot = open_slot(outlet)
-        self.turns = TurnRunner("pool", HandlerRunner(FailureLog()), Counters(), SEND_BUFFER, outlet.flush_soon)
+        self.turns = TurnRunner(
+            "pool",
+            HandlerRunner(FailureLog(), Quarantine(QuarantineSettings(), {}, {})),
+            Counters(),
+            SEND_BUFFER,
+            outlet.flush_soon,
+        )
         for _ in range(4):
             self.add(bytes(1200))
 

@@ -15,8 +15,10 @@ from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
 from commscaffoldd.core.path import PathBacklog, PathDispatcher
 from commscaffoldd.core.pool_loop import PoolLoop, ReadyQueue
+from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.route import Mode, Route, RouteTable
 from commscaffoldd.core.sender import SendLoop, SendQueue
+from commscaffoldd.core.settings import QuarantineSettings
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.core.turn import Outcome, TurnRunner
 from tests.core.engine_rig import EngineRig, engine_rig
@@ -112,8 +114,9 @@ def turn_rig(handlers: dict[Mode, Callable[[Any], object]], send_buffer: int, li
 
 def _python(engine: Any, routes: RouteTable, limit: int) -> Running:
     ready: ReadyQueue = SimpleQueue()
+    quarantine = Quarantine(QuarantineSettings(), routes, routes)
     backlog = Backlog(limit, threads=2)
-    runner, counters, send_queue = HandlerRunner(FailureLog()), Counters(), SendQueue()
+    runner, counters, send_queue = HandlerRunner(FailureLog(), quarantine), Counters(), SendQueue()
     unrouted = Unrouted(engine, None, close_unknown=False)
     turns = TurnRunner("pool", runner, counters, engine.send_buffer, send_queue.put)
 
@@ -133,9 +136,10 @@ def _python(engine: Any, routes: RouteTable, limit: int) -> Running:
 def _native(engine: Any, routes: RouteTable, limit: int) -> Running:
     from commscaffoldd.core.native import dispatch, queues, turn
 
-    ready = queues.ReadyQueue(0.0005)
+    ready, ways = queues.ReadyQueue(0.0005), dispatch.Ways(routes)
+    quarantine = Quarantine(QuarantineSettings(), routes, ways.by_id())
     backlog = queues.Backlog(limit)
-    runner, counters, send_queue = HandlerRunner(FailureLog()), Counters(), engine.send_queue
+    runner, counters, send_queue = HandlerRunner(FailureLog(), quarantine), Counters(), engine.send_queue
     unrouted = Unrouted(engine, None, close_unknown=False)
     turns = turn.PoolTurns(runner, counters, engine.send_buffer, send_queue, ready)
 
@@ -143,7 +147,7 @@ def _native(engine: Any, routes: RouteTable, limit: int) -> Running:
         own = turn.PoolTurns(runner, Counters(), engine.send_buffer, send_queue, ready)
         return turn.Loop(ready, backlog, asked, own, hand_back).run
 
-    dispatcher = dispatch.Dispatcher(engine, engine.wire, send_queue, ready, backlog, routes, runner, unrouted, False)
+    dispatcher = dispatch.Dispatcher(engine, engine.wire, send_queue, ready, backlog, ways, runner, unrouted, False)
 
     def send_all() -> None:
         send_queue.close()

@@ -51,12 +51,16 @@ class Observed:
     ready: list[Worker] = dataclasses.field(default_factory=list)
     leaving: list[Worker] = dataclasses.field(default_factory=list)
     ended: list[str] = dataclasses.field(default_factory=list)
+    hung: list[Worker] = dataclasses.field(default_factory=list)
 
     def worker_ready(self, worker: Worker) -> None:
         self.ready.append(worker)
 
     def worker_leaving(self, worker: Worker) -> None:
         self.leaving.append(worker)
+
+    def worker_hung(self, worker: Worker) -> None:
+        self.hung.append(worker)
 
     def worker_ended(self, _worker: Worker, reason: str) -> None:
         self.ended.append(reason)
@@ -227,17 +231,23 @@ def test_rows_that_run_out_fail_the_batch_with_the_reason(rig: Rig) -> None:
     assert "all 8 rows of the statistics are in use" in results[0].errors[0]
 
 
-def supervised(rig: Rig) -> Supervisor:
+def make_supervisor(rig: Rig) -> Supervisor:
+    """One whose workers retire without handing anything over."""
+
     def retire(workers: Sequence[Worker]) -> None:
         for worker in workers:
             rig.fleet.retire(worker, rig.generation.config.daemon.stop_timeout)
 
-    supervisor = Supervisor(rig.loop, rig.fleet, rig.generation, lambda: None, retire)
+    rig.supervisor = Supervisor(rig.loop, rig.fleet, rig.generation, lambda: None, retire)
+    return rig.supervisor
+
+
+def supervised(rig: Rig) -> Supervisor:
+    supervisor = make_supervisor(rig)
     results: list[BatchResult] = []
     Batch(rig.fleet, rig.generation, (1, 2), lambda _text: None, results.append).start()
     rig.until(lambda: results)
     supervisor.adopt(rig.generation, results[0].workers)
-    rig.supervisor = supervisor
     return supervisor
 
 
@@ -309,3 +319,107 @@ def test_a_worker_that_is_not_ready_in_time_is_killed(rig: Rig) -> None:
     rig.start("time.sleep(600)")
     rig.until(lambda: rig.observed.ended)
     assert "was not ready within 0.1 s" in rig.observed.ended[0]
+
+
+# -- workers whose business threads all hang ------------------------------------------------------------------
+
+TELLS = """
+say(event='ready')
+for line in channel:
+    command = json.loads(line)
+    if command["command"] == "inherit":
+        say(event='quarantine', quarantined=command["quarantined"])
+    if command["command"] in ("stop", "quit"):
+        os._exit(0)
+"""
+
+
+def hung_in_slot_1(rig: Rig, successor: str) -> tuple[Supervisor, Worker]:
+    """A worker in charge that has said that it hangs; who comes next is made of this source."""
+    supervisor = make_supervisor(rig)
+    results: list[BatchResult] = []
+    rig.source = NORMAL
+    Batch(rig.fleet, rig.generation, (1,), lambda _text: None, results.append).start()
+    rig.until(lambda: results)
+    (worker,) = results[0].workers
+    supervisor.adopt(rig.generation, results[0].workers)
+    worker.quarantined = [{"id": 7, "reason": "hung", "span": 2.0}]
+    rig.source = successor
+    rig.fleet.heard(worker, {"event": "hung"})
+    return supervisor, worker
+
+
+def test_a_worker_that_hangs_stays_until_its_successor_is_ready_and_then_retires(rig: Rig) -> None:
+    supervisor, old = hung_in_slot_1(rig, "channel.readline() if False else time.sleep(0.1)\n" + TELLS)
+    assert supervisor.serving == {1: old}
+    assert len(rig.fleet.living) == 2
+    rig.until(lambda: supervisor.serving[1] is not old)
+    new = supervisor.serving[1]
+    assert (new.slot, new.state, old.state) == (1, State.READY, State.RETIRING)
+    assert "hung handlers hold all its business threads" in supervisor.restarts.last
+    rig.until(lambda: new.quarantined == old.quarantined)
+    rig.until(lambda: rig.fleet.living == [new])
+    assert supervisor.serving == {1: new}
+
+
+def test_it_is_not_replaced_again_and_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor, old = hung_in_slot_1(rig, TELLS)
+    rig.fleet.heard(old, {"event": "hung"})
+    assert len(rig.fleet.living) == 2
+    rig.until(lambda: supervisor.serving[1] is not old)
+    rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
+    assert not supervisor._successions
+    rig.until(lambda: len(rig.fleet.living) == 1)
+    monkeypatch.setattr("commscaffoldd.master.supervisor.REPLACE_AGAIN", 0.0)
+    rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
+    assert len(rig.fleet.living) == 2
+
+
+def test_held_it_puts_no_successor_in_charge(rig: Rig) -> None:
+    supervisor, old = hung_in_slot_1(rig, "time.sleep(0.1)\n" + TELLS)
+    supervisor.hold()
+    rig.until(lambda: all(worker.got_ready for worker in rig.fleet.living))
+    assert supervisor.serving == {1: old}
+    assert old.state is State.READY
+
+
+def test_a_successor_that_cannot_start_changes_nothing(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    supervisor, old = hung_in_slot_1(rig, "say(event='failed', kind='plugin', errors=['no']); os._exit(3)")
+    rig.until(lambda: len(rig.fleet.living) == 1)
+    assert supervisor.serving == {1: old}
+    assert old.state is State.READY
+    assert f"it cannot replace {old}" in caplog.text
+
+
+def test_a_successor_that_cannot_be_forked_changes_nothing(rig: Rig) -> None:
+    rig.failing = []
+    supervisor, old = hung_in_slot_1(rig, TELLS)
+    rig.until(lambda: supervisor.serving[1] is not old)
+    new = supervisor.serving[1]
+    supervisor._hung_at.clear()
+    rig.failing = [OSError(11, "Resource temporarily unavailable")]
+    rig.fleet.heard(new, {"event": "hung"})
+    assert supervisor.serving == {1: new}
+
+
+def test_a_worker_that_dies_before_its_successor_is_ready_leaves_it_the_place(rig: Rig) -> None:
+    supervisor, old = hung_in_slot_1(rig, "time.sleep(0.3)\n" + TELLS)
+    rig.children.kill(old.pid, 9)
+    rig.until(lambda: supervisor.serving.get(1, old) is not old)
+    new = supervisor.serving[1]
+    assert new.got_ready
+    assert rig.fleet.living == [new]
+    rig.until(lambda: new.quarantined)
+
+
+@pytest.mark.parametrize("what", ["adopt", "shrink"])
+def test_what_comes_meanwhile_does_not_leave_the_successor_behind(rig: Rig, what: str) -> None:
+    supervisor, old = hung_in_slot_1(rig, "time.sleep(0.3)\n" + TELLS)
+    if what == "adopt":
+        for worker in supervisor.adopt(rig.generation, ()):
+            rig.fleet.retire(worker, 0.0)
+    else:
+        supervisor.serving[0] = old  # so that there is one slot more
+        supervisor.shrink()
+    assert not supervisor._successions
+    rig.until(lambda: not rig.fleet.living)

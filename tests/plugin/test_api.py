@@ -31,6 +31,16 @@ def test_several_ids_on_one_function_each_with_its_mode() -> None:
     )
 
 
+def test_a_handler_may_say_how_long_it_may_run() -> None:
+    @handler(1, timeout=0.5)
+    @handler(2, timeout=0)
+    @handler(3)
+    def echo(request: bytes) -> bytes:
+        return request
+
+    assert [mark.timeout for mark in getattr(echo, HANDLER_MARK)] == [0.5, 0, None]
+
+
 def test_the_largest_id() -> None:
     handler(2**64 - 1)
 
@@ -48,6 +58,10 @@ untyped: Any = handler  # what a plugin without a type checker would see
         (lambda: untyped(True), TypeError, "is an int"),
         (lambda: untyped(lambda request: request), TypeError, r"write @handler\(1001\)"),
         (lambda: untyped(5, inline=True, concurrent=True), ValueError, "exclude each other"),
+        (lambda: untyped(5, timeout="1 s"), TypeError, "seconds from 0"),
+        (lambda: untyped(5, timeout=True), TypeError, "seconds from 0"),
+        (lambda: untyped(5, timeout=-1), ValueError, r"timeout=-1.*seconds from 0 \(never\) to 31,536,000"),
+        (lambda: untyped(5, timeout=float("nan")), ValueError, "seconds from 0"),
         (lambda: untyped(5)(int), TypeError, "the class int"),
         (lambda: untyped(5)(len), TypeError, "function of your own"),
         (lambda: untyped(5)("x"), TypeError, "not on a str"),

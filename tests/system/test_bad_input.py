@@ -317,7 +317,8 @@ def test_a_handler_that_fails_on_and_on_does_not_fill_the_disk(lenient: Daemon) 
             client.send(6)
         codes = {client.receive().id for _ in range(500)}
     assert codes == {PRESETS["standard"].error_id}
-    wait_until(lambda: lenient.count("handler_errors") >= 500)
+    wait_until(lambda: lenient.count("handler_errors") + lenient.count("quarantined") >= 500)
+    assert lenient.count("quarantined") > 0
     assert len(lenient.log_lines("ERROR", "message ID 6")) < 20
 
 

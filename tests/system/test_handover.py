@@ -129,6 +129,7 @@ def test_whoever_is_killed_nothing_is_doubled_and_the_others_go_on(daemon: Daemo
     for _ in range(4):
         with Load(daemon.address(), talkers=80) as load:
             load.flows()
+            assert daemon.command("rebalance").code == 0
             old = daemon.ready()
             served = {row["peer"]: old[row["worker"]] for row in daemon.ask("connections")["connections"]}
             command = daemon.begin("reload")

@@ -39,8 +39,8 @@ def test_call_and_routes_and_connections_and_status_show_what_is(daemon: Daemon)
         assert "{}:{}".format(*client._socket.getsockname()) in connections.out
     routes = daemon.command("routes")
     assert [line.split() for line in routes.out.splitlines()][1:] == [
-        ["1", "echo", "echo", "pool"],
-        ["2", "echo", "echo_inline", "inline"],
+        ["1", "echo", "echo", "pool", "30", "s"],
+        ["2", "echo", "echo_inline", "inline", "30", "s"],
     ]
     wait_until(lambda: daemon.count("messages_in") == 2)
     status = daemon.command("status")

@@ -121,7 +121,7 @@ def test_listeners_are_added_removed_and_changed(daemon: Daemon) -> None:
 
 
 def test_without_handover_clients_are_told_to_reconnect_and_nothing_is_lost(daemon: Daemon) -> None:
-    daemon.configure(daemon={"workers": 2, "handover_timeout": 0})
+    daemon.configure(daemon={"workers": 2, "handover_timeout": 0}, flood={"enabled": False})
     daemon.start()
     for _ in range(3):
         with Load(daemon.address(), 24, in_flight=8) as load:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commscaffoldd.worker.process import CRASHED, FAILED_TO_START, MASTER_DIED, STOPPED
-from commscaffoldd.worker.signals import KILLED_AT_ONCE
+from commscaffoldd.worker.signals import DUMP_STACKS, KILLED_AT_ONCE
 from tests.core.waiting import wait_until
 from tests.worker.forked import Forked, forked_worker
 
@@ -247,3 +247,51 @@ def break_the_recycler(request):
         worker.connect().send(1)
         assert worker.wait() == CRASHED
         assert "thread recycler ended by an unexpected MemoryError: made by the test" in worker.log
+
+
+# -- handlers that hang or fail ----------------------------------------------------------------------------
+
+IMPATIENT = """
+[business]
+threads = 1
+handler_timeout = 0.2
+[quarantine]
+timeouts = 1
+first = 300.0
+"""
+
+
+def test_the_master_is_told_what_is_quarantined_and_that_all_threads_hang(tmp_path: Path) -> None:
+    with forked_worker(tmp_path, IMPATIENT) as worker:
+        busy(worker, "300")
+        told = worker.hear()
+        assert told["event"] == "quarantine"
+        (row,) = told["quarantined"]
+        assert (row["id"], row["plugin"], row["function"], row["span"]) == (3, "greet", "slow", 300.0)
+        assert row["reason"] == "took longer than 0.2 s once in a row"
+        assert worker.hear() == {"event": "hung"}
+        assert worker.hear() == {"event": "hung"}, "again, in case that nothing could be done"
+
+
+def test_what_another_one_had_quarantined_is_inherited_and_can_be_released(tmp_path: Path) -> None:
+    with forked_worker(tmp_path) as worker:
+        worker.hear()
+        rows = [{"id": 1, "reason": "hung", "span": 300.0}, {"id": 99, "reason": "gone", "span": 1.0}]
+        told = worker.ask(command="inherit", quarantined=rows)
+        assert [(row["id"], row["reason"], row["span"]) for row in told["quarantined"]] == [(1, "hung", 300.0)]
+        peer = worker.connect()
+        assert b"message ID 1 is quarantined: its handler hung; it is tried again in" in worker.call(peer, 1, b"x")
+        assert worker.ask(command="release", request=5, id=1) == {"event": "answer", "request": 5, "released": True}
+        assert worker.call(peer, 1, b"x") == b"x"
+        assert worker.hear() == {"event": "quarantine", "quarantined": []}
+        assert worker.ask(command="release", request=6, id=1)["released"] is False
+
+
+def test_a_signal_has_it_write_its_threads_stacks_and_go_on(tmp_path: Path) -> None:
+    with forked_worker(tmp_path) as worker:
+        busy(worker, "0.5")
+        worker.kill(DUMP_STACKS)
+        wait_until(lambda: "in slow" in worker.log)
+        assert f'File "{tmp_path}/plugins/greet.py", line' in worker.log
+        (peer,) = worker.peers
+        wait_until(lambda: peer.bodies() == [b"slept"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from commscaffoldd.core.quarantine import Quarantined
 from commscaffoldd.core.route import Route
 from commscaffoldd.worker import views
-from commscaffoldd.worker.views import describe_connections, describe_routes
+from commscaffoldd.worker.views import describe_connections, describe_quarantined, describe_routes
 from tests.core.slots import Recorder, open_slot
 
 
@@ -53,7 +54,24 @@ def test_the_answer_is_bounded() -> None:
 
 def test_routes_by_message_id() -> None:
     routes = {n: Route(n, lambda _: None, "greet", f"f{n}", "inline") for n in (9, 3)}
-    assert describe_routes(routes) == [
-        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline"},
-        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline"},
+    routes[9].timeout = 0.5
+    assert describe_routes(routes, 30.0) == [
+        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline", "timeout": 30.0},
+        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline", "timeout": 0.5},
+    ]
+
+
+def test_quarantined_ids_with_times_of_day() -> None:
+    found = Quarantined(7, "greet", "hello", "failed once in a row", "ValueError: bad", 0.0, None, 2.0)
+    assert describe_quarantined([found]) == [
+        {
+            "id": 7,
+            "plugin": "greet",
+            "function": "hello",
+            "reason": "failed once in a row",
+            "last": "ValueError: bad",
+            "since": "1970-01-01T00:00:00+00:00",
+            "until": None,
+            "span": 2.0,
+        }
     ]

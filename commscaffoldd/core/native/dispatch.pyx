@@ -42,6 +42,10 @@ cdef class Ways:
     def __dealloc__(self):
         free(self._entries)
 
+    def by_id(self):
+        """The ways by message ID, as the quarantine needs them."""
+        return {way.route.id: way for way in self._all}
+
     cdef Way find(self, uint64_t message_id):
         """The way, or `None`."""
         cdef uint64_t at = message_id & self._mask
@@ -62,19 +66,19 @@ cdef class Dispatcher:
         SendQueue send_queue not None,
         ReadyQueue ready not None,
         Backlog backlog not None,
-        routes,
+        Ways ways not None,
         runner,
         unrouted,
         bint crowded,
     ):
-        """See `dispatch.Dispatcher`; `wire` is the engine's; `crowded` is that of `PathSettings`."""
+        """See `dispatch.Dispatcher`; `wire` is the engine's, `ways` are the routes'; `crowded` is that of `PathSettings`."""
         self._engine = engine
         self._wire = wire
         self._send_queue = send_queue
         self._ready = ready
         self._crowded = crowded
         self._backlog = backlog
-        self._ways = Ways(routes)
+        self._ways = ways
         self._unrouted = unrouted
         self._handed_back = deque()
         self.held = []
@@ -83,6 +87,11 @@ cdef class Dispatcher:
         if unrouted.flood is not None:
             self._flood_rate = unrouted.flood.rate
             self._flood_burst = unrouted.flood.burst
+
+    @property
+    def running(self):
+        """See `dispatch.Dispatcher.running`."""
+        return self._inline
 
     def hand_back(self, slot):
         """See `dispatch.Dispatcher.hand_back`. Any thread."""

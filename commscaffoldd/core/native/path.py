@@ -5,11 +5,12 @@ from __future__ import annotations
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.dispatch import Unrouted
 from commscaffoldd.core.handling import FailureLog, HandlerRunner
-from commscaffoldd.core.native.dispatch import Dispatcher
+from commscaffoldd.core.native.dispatch import Dispatcher, Ways
 from commscaffoldd.core.native.engine import NativeEngine
 from commscaffoldd.core.native.queues import Backlog, ReadyQueue
 from commscaffoldd.core.native.turn import Loop, PoolTurns
 from commscaffoldd.core.path import Path, PathSettings
+from commscaffoldd.core.quarantine import Quarantine
 
 
 def make_native_path(settings: PathSettings) -> Path:
@@ -26,7 +27,9 @@ def make_native_path(settings: PathSettings) -> Path:
         unpark=ready.put,
     )
     backlog = Backlog(business.queue)
-    runner = HandlerRunner(FailureLog())
+    ways = Ways(settings.routes)
+    quarantine = Quarantine(settings.quarantine, settings.routes, ways.by_id())
+    runner = HandlerRunner(FailureLog(), quarantine)
     unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
     dispatcher = Dispatcher(
         engine,
@@ -34,22 +37,14 @@ def make_native_path(settings: PathSettings) -> Path:
         engine.send_queue,
         ready,
         backlog,
-        settings.routes,
+        ways,
         runner,
         unrouted,
         settings.crowded,
     )
     counters = [Counters() for _ in range(business.threads)]
-    loops = [
-        Loop(
-            ready,
-            backlog,
-            engine,
-            PoolTurns(runner, own, engine.send_buffer, engine.send_queue, ready),
-            dispatcher.hand_back,
-        )
-        for own in counters
-    ]
+    turns = [PoolTurns(runner, own, engine.send_buffer, engine.send_queue, ready) for own in counters]
+    loops = [Loop(ready, backlog, engine, own, dispatcher.hand_back) for own in turns]
     return Path(
         engine=engine,
         connections=engine.pool,
@@ -60,4 +55,6 @@ def make_native_path(settings: PathSettings) -> Path:
         send_loop=engine.send_queue.run,
         end_send_loop=engine.send_queue.close,
         counters=counters,
+        running=turns,
+        quarantine=quarantine,
     )

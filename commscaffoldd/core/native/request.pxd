@@ -8,7 +8,8 @@ cdef enum Mode:  # as route.Mode
 
 cdef class Way:
     cdef readonly object route
-    cdef object function
+    cdef public object function  # the quarantine may put another one here
+    cdef public bint troubled  # the quarantine wants to hear of successes
     cdef Mode mode
     cdef int slowness  # 0: its handler is known to be quick; see turn.pyx
 

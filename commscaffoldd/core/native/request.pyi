@@ -1,7 +1,12 @@
+from collections.abc import Callable
+from typing import Any
+
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.route import Route
 
 class Way:
+    function: Callable[[Any], object]
+    troubled: bool
     def __init__(self, route: Route) -> None: ...
     @property
     def route(self) -> Route: ...

@@ -5,12 +5,17 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.native.queues import Backlog, ReadyQueue
 from commscaffoldd.core.native.sending import SendQueue
+from commscaffoldd.core.request import Work
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.core.turn import Outcome
 
 # Slots are of the native kind here: see slot.pyi.
 
 class Turns:
+    thread: int
+    @property
+    def work(self) -> Work | None: ...
+    def give_up(self, work: Work) -> bool: ...
     @property
     def done(self) -> int: ...
     def run(self, slot: Slot) -> tuple[int, Outcome]: ...

@@ -1,7 +1,12 @@
 """Turns, and the business threads' loop, on the native path. See `turn.TurnRunner` and `pool_loop.PoolLoop`.
 
 All of it runs with the GIL, but what handlers do.
+
+What runs now is written down for the watchdog with one store before the handler and one after it. Whether its reply or the
+watchdog's is sent is one decision, because each of the two looks and acts in one step: see `running.Running`.
 """
+
+import threading
 
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
@@ -22,7 +27,22 @@ cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELS
 
 
 cdef class Turns:
-    """Runs turns on one thread."""
+    """Runs turns on one thread, and is what the watchdog looks at: see `running.Watched`."""
+
+    def __cinit__(self, *_):
+        self.thread = threading.get_ident()
+
+    @property
+    def work(self):
+        """See `Watched.work`."""
+        return <object> self._work if self._work != NULL else None
+
+    def give_up(self, work):
+        """See `Watched.give_up`."""
+        if self._work != <PyObject*> work:
+            return False
+        self._overdue = True
+        return True
 
     def run(self, NativeSlot slot not None):
         """See `TurnRunner.run`."""
@@ -57,7 +77,7 @@ cdef class Turns:
             else:
                 measured += 1
                 self.begin_slow()
-                work.route.function(work)
+                self._call_hooks(work)
                 self.end_slow()
         if self._here == POOL and done > measured and seconds() - began > QUICK * done:
             self._suspect(pending, done)
@@ -109,17 +129,39 @@ cdef class Turns:
         if slot._closing_generation == request.generation:
             return 0
         header = slot.header  # that of the slot's connection now: if it is another one, the reply is late
+        self._work = <PyObject*> request  # alive as long as this runs
         try:
             result = request.way.function(request)
         except BaseException as error:  # a handler must not end a thread of ours
+            self._work = NULL
+            if self._overdue:
+                self._overdue = False
+                self._runner.fail_late(request, self._counters, error)
+                return 0
             return self._finish(slot, request, self._runner.fail(request, slot.endpoint, self._counters, error))
+        self._work = NULL
+        if self._overdue:
+            self._overdue = False
+            self._runner.finish_late(self._counters, result)
+            return 0
         if result is None:
+            if request.way.troubled:
+                self._runner.succeed(request)
             return 0
         if type(result) is bytes:
             size = PyBytes_GET_SIZE(result)
             if header.min_sent <= size <= header.max_sent and request.id <= header.max_id:
+                if request.way.troubled:
+                    self._runner.succeed(request)
                 return self._queue(slot, request.generation, request.id, request.sequence, result)
         return self._finish(slot, request, self._runner.finish(request, slot.endpoint, self._counters, result))
+
+    cdef int _call_hooks(self, object call) except -1:
+        self._work = <PyObject*> call
+        call.route.function(call)
+        self._work = NULL
+        self._overdue = False  # there is nothing to drop
+        return 0
 
     cdef int _finish(self, NativeSlot slot, NativeRequest request, object reply) except -1:
         if reply is None:
@@ -209,6 +251,7 @@ cdef class Loop:
         cdef Backlog backlog = self._backlog
         cdef SendQueue send_queue = self._turns._send_queue
         cdef object work
+        self._turns.thread = threading.get_ident()
         self._ready.join()
         while True:
             work = self._ready.take()
