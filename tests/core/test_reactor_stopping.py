@@ -108,3 +108,18 @@ def test_numbers_are_published() -> None:
         rig.reactor.run()
     assert published[-1].keys() == {"connections", "slots", "cooling", "paused", "accepting", "queue", "turned_ns"}
     assert published[-1]["connections"] == 0
+
+
+def test_stopping_ends_what_is_called_each_turn_first() -> None:
+    """A handover: nothing is open any more, but something is still to be sent to the other worker."""
+    calls: list[int] = []
+
+    def step() -> bool:
+        calls.append(len(calls))
+        return len(calls) < 5
+
+    with reactor_rig(route(1, lambda _: None)) as rig:
+        rig.reactor.call_each_turn(step)
+        rig.reactor.stop(20.0)
+        rig.reactor.run()
+    assert len(calls) == 5
