@@ -89,8 +89,9 @@ class Handovers:
         number = next(self._numbers)
         timer = self._loop.call_later(timeout + _AFTER_TIMEOUT, lambda: self._too_late(number))
         self._running[number] = _Running(worker, progress, done, timer)
+        order = {"order": "hand over", "number": number, "count": count, "timeout": timeout}
         try:
-            if not _order(worker, {"order": "hand over", "number": number, "count": count, "timeout": timeout}, ends):
+            if not _order(worker, order, ends):
                 self._finish(number, Outcome(0, {NO_ANSWER: 1}))
         finally:
             for end in ends:

@@ -8,18 +8,18 @@ import logging
 import os
 import random
 import signal
-import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from commscaffoldd.core.counters import Statistics
+from commscaffoldd.master.answers import ReloadAnswer, UpgradeAnswer
 from commscaffoldd.master.batch import FAILURE, Batch, BatchResult
 from commscaffoldd.master.canary_watch import CanaryCode
 from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
 from commscaffoldd.master.generation import Generation
-from commscaffoldd.master.handover import Handovers, Outcome, connect
+from commscaffoldd.master.handover import Handovers, Outcome
 from commscaffoldd.master.hung import HungWatch
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.listen_errors import NO_PERMISSION, ListenErrors
@@ -32,18 +32,19 @@ from commscaffoldd.master.readiness import Failed, Ready
 from commscaffoldd.master.rebalance import Rebalance
 from commscaffoldd.master.recycling import Recycling
 from commscaffoldd.master.reload import Reload, ReloadResult
+from commscaffoldd.master.replacement import Replacement
 from commscaffoldd.master.retirement import Retirements
 from commscaffoldd.master.rows import ROWS, Rows
 from commscaffoldd.master.scaling import Scaling
 from commscaffoldd.master.service_watchdog import ServiceWatchdog, watchdog_interval
 from commscaffoldd.master.signals import Signals
 from commscaffoldd.master.spawn import RunWorker, Spawner
+from commscaffoldd.master.standing import Standing
 from commscaffoldd.master.status import LastReload, StatusReport, now_text
 from commscaffoldd.master.stopping import Stopping
 from commscaffoldd.master.supervisor import Supervisor
 from commscaffoldd.master.takeover import Takeover
 from commscaffoldd.master.title import set_title
-from commscaffoldd.master.upgrade import Plan, Successor, Upgrade
 from commscaffoldd.master.workers import Fleet, State, Worker
 
 LOG = logging.getLogger(__name__)
@@ -73,36 +74,6 @@ class WorkerCode:
     canary: CanaryCode
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReloadAnswer:
-    """What came of a reload, for whoever asked for it."""
-
-    errors: tuple[str, ...] = ()
-    exit_code: int = 0
-    new_pids: list[int] = dataclasses.field(default_factory=list)
-    old_pids: list[int] = dataclasses.field(default_factory=list)
-    connections: Outcome = dataclasses.field(default_factory=Outcome)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class UpgradeAnswer:
-    """What came of an upgrade, for whoever asked for it: errors, or the new master's pid and version."""
-
-    errors: tuple[str, ...] = ()
-    exit_code: int = 0
-    pid: int = 0
-    version: str = ""
-    connections: Outcome = dataclasses.field(default_factory=Outcome)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class UpgradeRequest:
-    """Who has asked for the upgrade."""
-
-    progress: Callable[[str], None]
-    done: Callable[[UpgradeAnswer], None]
-
-
 class Master:
     """The daemon's first process. `run` is its life; everything else is called by its own loop.
 
@@ -126,6 +97,7 @@ class Master:
         self._loop = Loop()
         self._children = Children()
         self._rows = Rows(Statistics(ROWS))
+        self._standing = Standing("starting", takeover is None)
         self._questions = Questions(self._loop)
         self._handovers = Handovers(self._loop)
         self._fleet = Fleet(
@@ -138,7 +110,12 @@ class Master:
             gone=self._worker_gone,
             first_number=first,
         )
-        self._retirements = Retirements(self._loop, self._fleet, self._handovers, self._connect)
+        self._retirements = Retirements(
+            self._loop,
+            self._fleet,
+            self._handovers,
+            lambda worker: self._replacement.connect(worker),  # noqa: PLW0108  # it is made below
+        )
         self._supervisor = Supervisor(
             self._loop,
             self._fleet,
@@ -149,7 +126,7 @@ class Master:
         self._recycling = Recycling(
             self._loop,
             self._supervisor,
-            lambda: self._state == "running",
+            lambda: self._standing.state == "running",
             random.Random(),  # noqa: S311  # no secret
         )
         self._watchdog = ServiceWatchdog(
@@ -158,15 +135,25 @@ class Master:
             watchdog_interval(os.environ, os.getpid()),
             lambda: list(self._supervisor.serving.values()),
         )
+        self._replacement = Replacement(
+            loop=self._loop,
+            children=self._children,
+            fleet=self._fleet,
+            rows=self._rows,
+            standing=self._standing,
+            pidfile=self._pidfile,
+            notifier=self._notifier,
+            watchdog=self._watchdog,
+            supervisor=self._supervisor,
+            retirements=lambda: self._retirements,
+            control=lambda: self._control,
+            default_log=self._default_log,
+        )
         self._report = StatusReport(self._fleet, self._rows, prepared.engine)
         self._hung_watch = HungWatch(self._loop, self._fleet, self._children)
         self._stopping = Stopping(self._loop, self._fleet, self._loop.stop)
-        self._state = "starting"
         self._exit_code = 0
         self._takeover = takeover
-        self._in_charge = takeover is None
-        self._upgrade: Upgrade | None = None
-        self._upgrade_asked: UpgradeRequest | None = None
         self._starting: Batch | None = None
         self._reload: Reload | None = None
         self._last_reload: LastReload | None = None
@@ -212,7 +199,7 @@ class Master:
 
     def status(self) -> JsonObject:
         """The status."""
-        return self._report.build(self._state, self._supervisor, self._last_reload)
+        return self._report.build(self._standing.state, self._supervisor, self._last_reload)
 
     def stop(self, timeout: float | None, progress: Callable[[str], None]) -> None:
         """Stop, giving workers this many seconds to finish; None: as many as are configured."""
@@ -230,12 +217,12 @@ class Master:
 
     def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
         """Reload, unless something else is going on."""
-        if self._state != "running":
-            text = f"the daemon is {self._state}; a reload is possible when it is running"
+        if self._standing.state != "running":
+            text = f"the daemon is {self._standing.state}; a reload is possible when it is running"
             LOG.warning(f"a reload was refused: {text}")
             done(ReloadAnswer((text,), FAILURE))
             return
-        self._state = "reloading"
+        self._standing.state = "reloading"
         LOG.info(f"reloading {self._generation.config.path}")
         self._notifier.reloading("reloading")
         self._reload = Reload(
@@ -252,8 +239,8 @@ class Master:
 
     def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
         """Have so many workers, then even their connections out; `done` hears what went wrong, or nothing."""
-        if self._state != "running":
-            done(f"the daemon is {self._state}; it can be scaled when it is running")
+        if self._standing.state != "running":
+            done(f"the daemon is {self._standing.state}; it can be scaled when it is running")
             return
         LOG.info(f"scaling to {count} workers")
 
@@ -327,13 +314,13 @@ class Master:
             self._loop.stop()
             return
         self._supervisor.adopt(self._generation, result.workers)
-        self._state = "running"
+        self._standing.state = "running"
         listening = self._generation.listeners.addresses()
         LOG.info(f"ready: {len(result.workers)} workers serve {', '.join(listening)}")
         if self._takeover is None:
             self._tell_manager()
         else:
-            self._state = "taking over"
+            self._standing.state = "taking over"
         pids = tuple(worker.pid for worker in result.workers)
         self._startup.ready(Ready(os.getpid(), listening, pids, self._generation.listeners.layouts()))
 
@@ -360,8 +347,8 @@ class Master:
         )
 
     def _end_reload(self, answer: ReloadAnswer, done: Callable[[ReloadAnswer], None]) -> None:
-        if self._state == "reloading":
-            self._state = "running"
+        if self._standing.state == "reloading":
+            self._standing.state = "running"
             self._notifier.ready(self._summary())
         done(answer)
 
@@ -374,15 +361,15 @@ class Master:
             self._pidfile.write()
         except OSError as error:
             return f"cannot open {error.filename or self._generation.config.control_socket}: {error.strerror}"
-        self._state = "running"
-        self._in_charge = True
+        self._standing.state = "running"
+        self._standing.in_charge = True
         LOG.info("this master is in charge now")
         self._tell_manager()
         return ""
 
     def give_up(self) -> None:
         """End, with all workers: nobody relies on them yet."""
-        self._in_charge = False
+        self._standing.in_charge = False
         self._exit_code = FAILURE
         self.stop_now(_to_nobody)
 
@@ -394,93 +381,9 @@ class Master:
         """Go on counting from these."""
         self._rows.add(totals)
 
-    # An upgrade, as the old master: upgrade.Owner
-
     def upgrade(self, progress: Callable[[str], None], done: Callable[[UpgradeAnswer], None]) -> None:
         """Execute the installed program anew, and give it everything."""
-        if self._state != "running":
-            done(UpgradeAnswer((f"the daemon is {self._state}; an upgrade is possible when it is running",), FAILURE))
-            return
-        if os.getpid() == 1:
-            text = "this master is process 1, with which its container ends; start a new container instead"
-            done(UpgradeAnswer((text,), FAILURE))
-            return
-        self._state = "upgrading"
-        LOG.info("upgrading: the installed program is executed anew")
-        config = self._generation.config
-        self._upgrade_asked = UpgradeRequest(progress, done)
-        self._upgrade = Upgrade(self._loop, self._children, self, progress)
-        self._upgrade.start(
-            Plan(
-                listeners=self._generation.listeners.named(),
-                pidfile=self._pidfile.fileno(),
-                config=config.path,
-                default_log=self._default_log,
-                first_number=self._fleet.next_number,
-                variables=self._notifier.environment() | self._watchdog.environment(),
-                start_timeout=config.daemon.start_timeout,
-            )
-        )
-
-    def let_go(self, pid: int) -> None:
-        """Leave control socket and pidfile to another master."""
-        if self._control is not None:
-            self._control.close()
-        self._notifier.main_pid(pid)
-
-    def take_back(self) -> None:
-        """That one has failed."""
-        self._notifier.main_pid(os.getpid())
-        try:
-            self._pidfile.write()
-            if self._control is not None:
-                self._control.open()
-        except OSError as error:
-            LOG.error(f"cannot open the control socket again: {error.strerror}")  # noqa: TRY400  # says all
-
-    def refused(self, errors: tuple[str, ...], exit_code: int) -> None:
-        """There is no new master."""
-        self._upgrade = None
-        for error in errors:
-            LOG.error(f"the upgrade was refused: {error}")
-        if self._state == "upgrading":
-            self._state = "running"
-        self._answer_upgrade(UpgradeAnswer(errors, exit_code))
-
-    def succeeded(self, successor: Successor) -> None:
-        """Another master is in charge: hand all connections over to its workers, and end."""
-        LOG.info(f"the master with pid {successor.pid}, version {successor.version}, is in charge; this one ends")
-        self._state = "leaving"
-        self._in_charge = False
-        self._pidfile.leave()
-        self._watchdog.stop()
-        workers = [worker for worker in self._fleet.living if worker.state is State.READY]
-        self._supervisor.hold()
-        progress = self._upgrade_asked.progress if self._upgrade_asked is not None else _to_nobody
-
-        def done(outcome: Outcome) -> None:
-            self._answer_upgrade(UpgradeAnswer((), 0, successor.pid, successor.version, outcome))
-            self._leave_if_alone()
-
-        self._retirements.begin(workers, self._generation.config.daemon, progress, done)
-
-    def _answer_upgrade(self, answer: UpgradeAnswer) -> None:
-        asked, self._upgrade_asked = self._upgrade_asked, None
-        if asked is not None:
-            asked.done(answer)
-
-    def _leave_if_alone(self) -> None:
-        if self._state == "leaving" and not self._fleet.living:
-            if self._upgrade is not None:
-                self._upgrade.farewell(self._rows.totals([]))
-            self._loop.stop()
-
-    def _connect(self, worker: Worker) -> list[socket.socket]:
-        """Bring a worker that goes together with those that serve: the new master's, if it is in charge."""
-        if self._state == "leaving" and self._upgrade is not None:
-            return self._upgrade.connect()
-        serving = [one for one in self._supervisor.serving.values() if one is not worker]
-        return connect([one for one in serving if one.state is State.READY])
+        self._replacement.begin(self._generation, progress, done)
 
     def _open_control(self) -> None:
         commands = Commands(self, self._fleet, self._questions, os.getpid())
@@ -510,16 +413,16 @@ class Master:
     def _worker_gone(self, worker: Worker) -> None:
         self._questions.gone(worker)
         self._handovers.gone(worker)
-        if self._state == "stopping":
+        if self._standing.state == "stopping":
             self._stopping.check()
-        self._leave_if_alone()
+        self._replacement.check()
 
     def _enter_stopping(self) -> None:
-        if self._state != "stopping":
-            self._state = "stopping"
+        if self._standing.state != "stopping":
+            self._standing.state = "stopping"
             self._supervisor.hold()
             self._watchdog.stop()
-            if self._in_charge:
+            if self._standing.in_charge:
                 self._notifier.stopping("stopping")
 
     def _abort_what_has_begun(self) -> None:
@@ -527,11 +430,10 @@ class Master:
             self._starting.abort("the daemon was stopped while it was starting")
         if self._reload is not None:
             self._reload.abort("the daemon was stopped while it was reloading")
-        if self._upgrade is not None:
-            self._upgrade.abort("the daemon was stopped while it was upgrading")
+        self._replacement.abort("the daemon was stopped while it was upgrading")
 
     def _on_terminate(self) -> None:
-        if self._state == "stopping":
+        if self._standing.state == "stopping":
             self.stop_now(_to_nobody)
         else:
             self.stop(None, _to_nobody)
@@ -541,8 +443,8 @@ class Master:
         self._questions.ask(self._fleet.living, "reopen", _REOPEN_WITHIN, _log_errors)
 
     def _change_workers(self, change: Callable[[], str], what: str) -> None:
-        if self._state != "running":
-            LOG.warning(f"{what}: not while the daemon is {self._state}")
+        if self._standing.state != "running":
+            LOG.warning(f"{what}: not while the daemon is {self._standing.state}")
             return
         try:
             LOG.info(f"{what}: {change()}")
@@ -559,14 +461,14 @@ class Master:
         return f"{count} workers serve {', '.join(self._generation.listeners.addresses())}"
 
     def _tell_status(self) -> None:
-        if self._state == "running":
+        if self._standing.state == "running":
             self._notifier.status(self._summary())
 
     def _private_fds(self) -> list[int]:
         """Every descriptor of the master. A child closes them, but for what it is given."""
         fds = [self._pidfile.fileno(), self._generation.log.fileno(), *self._fleet.fds(), *self._startup.fds()]
         fds += self._generation.listeners.fds()
-        for part in (self._control, self._signals, self._reload, self._upgrade):
+        for part in (self._control, self._signals, self._reload, self._replacement):
             if part is not None:
                 fds += part.fds()
         return [fd for fd in fds if fd > 2]  # noqa: PLR2004  # standard streams stay
@@ -579,7 +481,7 @@ class Master:
     def _close(self) -> None:
         if self._control is not None:
             self._control.close()
-        if self._in_charge:
+        if self._standing.in_charge:
             self._generation.listeners.close_except(None)
             self._generation.listeners.manager.passed.close()
             self._generation.accept_lock.unlink(missing_ok=True)
