@@ -278,7 +278,11 @@ class Player:
         frames: dict[str, list[Any]] = {}
         for _, connection, arrived in self.rig.arrived:
             frames.setdefault(connection.id, []).extend(arrived)
-        closed = sorted((connection.id, *why) for _, connection, *why in self.rig.closed[self._told :])
+        # Whether reading or sending finds out first that a peer has reset depends on the kernel: only one has a detail.
+        closed = sorted(
+            (connection.id, reason, "" if reason == reasons.PEER_RESET else detail)
+            for _, connection, reason, detail in self.rig.closed[self._told :]
+        )
         self._told = len(self.rig.closed)
         names = (
             "accepted",
