@@ -65,7 +65,8 @@ class Server:
     def push(self, rig: ReactorRig) -> None:
         while not self._over.wait(0.0005):
             rig.core.path.connections.recycle(time.monotonic())
-            if known := list(self._known.items()):
+            # Copied in one step: making a list of pairs may let other threads in, which enter new ones.
+            if known := list(self._known.copy().items()):
                 for tag, connection in self._chance.choices(known, k=5):
                     connection.send(PUSH, tag)
                     if not connection.is_open:

@@ -278,7 +278,7 @@ class Player:
         frames: dict[str, list[Any]] = {}
         for _, connection, arrived in self.rig.arrived:
             frames.setdefault(connection.id, []).extend(arrived)
-        # Whether reading or sending finds out first that a peer has reset depends on the kernel: only one has a detail.
+        # Whether reading or sending finds a reset first depends on the kernel, and only one of them has a detail.
         closed = sorted(
             (connection.id, reason, "" if reason == reasons.PEER_RESET else detail)
             for _, connection, reason, detail in self.rig.closed[self._told :]
