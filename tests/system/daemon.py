@@ -72,6 +72,8 @@ class Daemon:
             "daemon": {"workers": 1, "run_dir": str(self.run_dir), "stop_timeout": 5.0, "start_timeout": 20.0},
             "listen": [{"address": self.free_address()}],
             "plugins": {"path": [str(self.plugins)]},
+            # The tests' clients may send as fast as they can, for as long as a busy machine needs.
+            "flood": {"rate": 1_000_000.0, "burst": 1_000_000},
         }
         self.plugin("echo", (EXAMPLES / "echo" / "__init__.py").read_text())
         self.configure()
