@@ -133,8 +133,8 @@ class HandlerWatchdog:
         _log(work, seconds, stack)
         if isinstance(work, LifecycleCall):
             return
+        self._quarantine.timed_out(work, timeout)  # first: who has its answer may rely on what follows from it
         self._answer(work, f"the handler took longer than {timeout:g} s")
-        self._quarantine.timed_out(work, timeout)
 
     def _answer(self, request: Request, text: str) -> None:
         slot = request.connection._slot  # noqa: SLF001  # plugins get the connection, and shall not see it

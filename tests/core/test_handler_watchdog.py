@@ -11,7 +11,7 @@ import pytest
 
 from commscaffoldd.core.endpoint import TIMED_OUT
 from commscaffoldd.core.layout import PRESETS
-from commscaffoldd.core.request import LifecycleCall
+from commscaffoldd.core.request import LifecycleCall, Request
 from commscaffoldd.core.route import Mode, Route
 from commscaffoldd.core.settings import BusinessSettings, QuarantineSettings
 from tests.core.reactor_rig import route
@@ -49,6 +49,27 @@ def test_its_client_gets_error_4_and_what_it_returns_later_is_dropped(mode: Mode
         assert peer.frames[1] == (1, 4, b"next")
         made.rig.until(lambda: made.rig.total("late_replies") == 1)
         assert made.rig.total("handler_timeouts") == 1
+
+
+def test_the_quarantine_knows_before_the_client_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has got error 4 and sends the ID again is refused, if that time-out was the last allowed."""
+    gate = Gate()
+    answered: list[object] = []
+    with watchdog_rig(gated(7, gate)) as made:
+        peer = made.rig.connect()
+
+        def timed_out(_request: Request, _seconds: float) -> None:
+            until = time.monotonic() + 0.1
+            while time.monotonic() < until:
+                made.rig.turn()
+            answered.append(made.errors(peer))
+
+        monkeypatch.setattr(made.quarantine, "timed_out", timed_out)
+        made.hang(peer, gate, 7)
+        made.pass_time(TIMEOUT + 1)
+        made.rig.until(lambda: made.errors(peer))
+        assert answered == [[]]
+        gate.let_go()
 
 
 def test_the_log_says_who_for_whom_how_long_and_where(caplog: pytest.LogCaptureFixture) -> None:
