@@ -58,6 +58,7 @@ class Core:
             self.reactor.counters,
             self.path.engine.counters,
             self.sender.counters,
+            self.path.engine.deferrals.counters,
             *self.path.counters,
         ]
 

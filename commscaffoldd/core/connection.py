@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from commscaffoldd.core import reasons
+from commscaffoldd.core.deferred import Deferred
 
 if TYPE_CHECKING:
+    from commscaffoldd.core.request import Request
     from commscaffoldd.core.slot import Slot
 
 
@@ -59,6 +61,21 @@ class Connection:
         return self._slot.generation == self.generation and not self.closing
 
     @property
+    def gone(self) -> bool:
+        """Whether the connection has ended for good: what is sent to it goes nowhere."""
+        return self._slot.generation != self.generation
+
+    @property
+    def ending(self) -> bool:
+        """Whether it has ended, or is ending: nothing more comes from the client."""
+        return self._slot.generation != self.generation or self._slot.state.value in ("draining", "lingering")
+
+    @property
+    def behind(self) -> bool:
+        """Whether more than `connections.send_buffer` bytes wait for the client: who streams should wait."""
+        return self._slot.generation == self.generation and self._slot.unsent > self._slot.outlet.send_buffer
+
+    @property
     def layout(self) -> str:
         """The name of the header layout that the client speaks; empty once it has gone."""
         endpoint = self._slot.endpoint
@@ -77,6 +94,14 @@ class Connection:
             ValueError: the message ID or the body does not fit the client's header layout.
         """
         return self._slot.push(self.generation, message_id, 0, body)
+
+    def reply(self, message_id: int, sequence: int, body: bytes) -> bool:
+        """Send one reply to a message of this client; see `Request.reply`. Any thread."""
+        return self._slot.push(self.generation, message_id, sequence, body)
+
+    def defer(self, request: Request) -> Deferred:
+        """See `Request.defer`."""
+        return Deferred(request, self._slot.outlet.deferrals)
 
     def close(self, reason: str = reasons.PLUGIN) -> None:
         """Close the connection once what was sent before has left. Any thread may call it; twice is harmless.

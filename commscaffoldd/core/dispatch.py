@@ -15,6 +15,7 @@ from commscaffoldd.core import reasons
 from commscaffoldd.core.backlog import Backlog
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.endpoint import UNKNOWN_ID
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
@@ -25,7 +26,7 @@ from commscaffoldd.core.pool_loop import ReadyQueue
 from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.running import Watched
-from commscaffoldd.core.slot import Ready, Slot
+from commscaffoldd.core.slot import Ready, Slot, slot_of
 from commscaffoldd.core.turn import DONE, ELSEWHERE, MORE, TurnRunner
 
 MANY: Final = 8  # connections whose messages wait for the pool: so many make a batch worth waiting for
@@ -105,11 +106,13 @@ class Dispatcher:
             await_sent: waits until the sender is done; `None`: the reactor has a processor of its own.
         """
         self._engine = engine
+        self._deferrals = engine.deferrals
         self._ready = ready
         self._backlog = backlog
         self._routes = routes
         self._unrouted = unrouted
         self._flood = unrouted.flood
+        self._runner = runner
         self._await_sent = await_sent
         self._handed_back: deque[Slot] = deque()
         self._written: list[Slot] = []  # slots in whose outbox this turn has put something
@@ -129,12 +132,15 @@ class Dispatcher:
 
     def longest_wait(self, longest: float) -> float:
         """For how many seconds the next wait may wait: not at all, if something is to be run here."""
-        return 0.0 if self._handed_back else longest
+        return 0.0 if self._handed_back or self._deferrals.waiting else longest
 
     def dispatch(self, batch: Batch) -> None:
         """Handle, or pass on, all messages of a batch, and what was handed back; write the replies."""
         for slot, connection, frames in batch.arrived:
             self._dispatch(slot, connection, frames, batch.now)
+        if self._deferrals.waiting:
+            for deferred in self._deferrals.take():
+                self._complete(deferred)
         for _ in range(len(self._handed_back)):
             self._go_on(self._handed_back.popleft())
         self._write()
@@ -198,7 +204,7 @@ class Dispatcher:
                 self._written.append(slot)
                 continue
             request = Request(connection, message_id, sequence, body, route)
-            if route.mode == "concurrent":
+            if route.place == "concurrent":
                 self._backlog.submitted += 1
                 slot.concurrent.add(request)
                 self._ready.put((slot, request))
@@ -206,6 +212,27 @@ class Dispatcher:
                 waiting.append(request)
         if waiting:
             self.submit(slot, waiting)
+
+    def _complete(self, deferred: Deferred) -> None:
+        """Answer a deferred message, and go on with its connection."""
+        request = deferred.request
+        slot = slot_of(request.connection)
+        endpoint = slot.endpoint
+        assert endpoint is not None, "a slot that has had a message has had a connection"
+        self._backlog.taken[-1] += 1
+        reply = self._runner.complete(deferred, endpoint, self.counters)
+        if reply is not None:
+            if slot.queue(request.connection.generation, reply):
+                self._written.append(slot)
+            else:
+                self.counters.late_replies += 1
+        if request.route.place != "concurrent":
+            self._go_on(slot)
+            return
+        slot.concurrent.discard(request)
+        if slot.paused:
+            self._engine.resume_if_few(slot)
+        self._engine.check_if_draining(slot)
 
     def _write(self) -> None:
         if self._written:
@@ -217,7 +244,7 @@ class Dispatcher:
         if slot.leaving and not _hook_is_next(slot):
             self.held.append(slot)
             return
-        if slot.pending and slot.pending[0].route.mode != "inline":
+        if slot.pending and slot.pending[0].route.place != "inline":
             self._ready.put(slot)
             return
         done, outcome = self._inline.run(slot)

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.moving import ConnectionState, Snapshot
@@ -49,11 +50,13 @@ class Engine(Protocol):
         name: `python` or `native`, as `status` shows it.
         send_buffer: bytes waiting for one client above which it is neither read from nor handled.
         counters: the engine's own, written by the reactor's thread.
+        deferrals: messages of its connections that are answered later.
     """
 
     name: str
     send_buffer: int
     counters: Counters
+    deferrals: Deferrals
 
     def poll(self, timeout: float, budget: int) -> Batch:
         """Wait for events, at most `timeout` seconds; accept, read, cut; send where sockets have become writable.

@@ -19,6 +19,7 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.connection_pool import ConnectionPool
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deadlines import Deadlines
+from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.engine import Closed
 from commscaffoldd.core.framing import FrameError
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
@@ -61,6 +62,7 @@ class EngineBase(ABC):
         self.flush_soon = flush_soon
         self.send_buffer = connections.send_buffer
         self.counters = Counters()
+        self.deferrals = Deferrals(self.wake)
         self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self, make_slot)
         self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
         self._closed: list[Closed] = []
@@ -157,6 +159,8 @@ class EngineBase(ABC):
         self._deadlines.begin_end(slot, time.monotonic(), self._deadlines.slow_reader_timeout)
         self._watch(slot, State.DRAINING, paused=slot.paused)
         self._paused.discard(slot)
+        if slot.connection is not None:
+            self.deferrals.ending(slot.connection)
         self._finish_drained(slot)
 
     def _end_later(self, slot: Slot, reason: str, detail: str) -> None:

@@ -9,6 +9,7 @@ import traceback
 from typing import Final
 
 from commscaffoldd.core.counters import Counters
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.endpoint import HANDLER_FAILED, QUARANTINED, Endpoint
 from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.refusal import Refusal
@@ -58,7 +59,9 @@ class HandlerRunner:
         self._failures = failures
         self._quarantine = quarantine
 
-    def run(self, request: Request, endpoint: Endpoint, counters: Counters, running: Running) -> Reply | None:
+    def run(  # noqa: PLR0911  # the commonest ends come first, each in as few steps as can be
+        self, request: Request, endpoint: Endpoint, counters: Counters, running: Running
+    ) -> Reply | None:
         """The reply to a request: the handler's, an error reply if it failed, or `None` for none.
 
         Whatever a handler does, raising SystemExit among it, this returns: connection and worker live on. If it
@@ -70,14 +73,16 @@ class HandlerRunner:
             result = route.function(request)
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
             running.work = None
-            if running.overdue is not None and running.came_late():
-                self.fail_late(request, counters, error)
-                return None
-            return self.fail(request, endpoint, counters, error)
+            if running.overdue is None or not running.came_late():
+                return self.fail(request, endpoint, counters, error)
+            self.fail_late(request, counters, error)
+            return None
         running.work = None
         if running.overdue is not None and running.came_late():
-            self.finish_late(counters, result)
+            self.finish_late(request, counters, result)
             return None
+        if request.deferred is not None:
+            return self.defer(request, request.deferred, endpoint, counters, result)
         if result is None:
             if route.troubled:
                 self.succeed(request)
@@ -104,25 +109,61 @@ class HandlerRunner:
         self.succeed(request)
         return request.id, request.sequence, body
 
+    def defer(
+        self, request: Request, deferred: Deferred, endpoint: Endpoint, counters: Counters, result: object
+    ) -> Reply | None:
+        """The reply, if there is to be one at once, for a handler that has deferred it and returned this."""
+        if result is None or result is deferred:
+            return None
+        if type(result) is Refusal:
+            deferred.abandon()
+            return self.finish(request, endpoint, counters, result)
+        error = TypeError(
+            f"{request.route.name} returned {type(result).__name__} after request.defer(); expected None, or what "
+            "defer() gave: the reply is what that is told"
+        )
+        return self.fail(request, endpoint, counters, error)
+
+    def complete(self, deferred: Deferred, endpoint: Endpoint, counters: Counters) -> Reply | None:
+        """The reply to a deferred message, now that it has been settled. The reactor's thread."""
+        request = deferred.request
+        try:
+            result = deferred.outcome()
+        except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
+            return self.fail(request, endpoint, counters, error)
+        if result is None:
+            self.succeed(request)
+            return None
+        return self.finish(request, endpoint, counters, result)
+
     def succeed(self, request: Request) -> None:
         """Tell the quarantine that all is well; needed if the handler had been in trouble."""
         self._quarantine.succeeded(request)
 
     def fail(self, request: Request, endpoint: Endpoint, counters: Counters, error: BaseException) -> Reply | None:
         """The error reply for a handler that failed, if the endpoint has them; logged, and counted."""
+        _abandon(request)
         counters.handler_errors += 1
         self._failures.report(request, error)
         self._quarantine.failed(request, error)
         return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
 
-    def finish_late(self, counters: Counters, result: object) -> None:
+    def finish_late(self, request: Request, counters: Counters, result: object) -> None:
         """What a handler has returned after it was given up: nobody gets it."""
+        _abandon(request)
         counters.late_replies += result is not None
 
     def fail_late(self, request: Request, counters: Counters, error: BaseException) -> None:
         """A handler has failed after it was given up: that counts as one time-out, and its client has been told."""
+        _abandon(request)
         counters.handler_errors += 1
         self._failures.report(request, error)
+
+
+def _abandon(request: Request) -> None:
+    """Nothing comes of a deferral any more, if there is one: the handler has been answered for."""
+    if request.deferred is not None:
+        request.deferred.abandon()
 
 
 def _describe(error: BaseException) -> str:

@@ -77,7 +77,9 @@ class PoolLoop:
         send_buffer = self._engine.send_buffer
         if slot.unsent > send_buffer and slot.park((slot, request), send_buffer):
             return
-        self._turns.handle(slot, request)
+        if (deferred := self._turns.handle(slot, request)) is not None:
+            deferred.suspend()
+            return
         self._backlog.taken[self._number] += 1
         slot.concurrent.discard(request)
         if slot.paused:

@@ -165,6 +165,7 @@ class Reactor:
             logger.debug(f"opened: {connection.peer} on {connection.listen}", extra={"connection": connection.id})
 
     def _closed(self, slot: Slot, connection: Connection, reason: str, detail: str) -> None:
+        self._engine.deferrals.ending(connection)
         closed = self._lifecycle.closed
         if closed is not None:
             self._dispatcher.submit(slot, [LifecycleCall(connection, reason, closed)])

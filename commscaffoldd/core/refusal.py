@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
+
+MAX_CODE: Final = 0xFFFF
 
 
 class Refusal(Struct, frozen=True):
@@ -18,3 +22,11 @@ class Refusal(Struct, frozen=True):
 
     code: int
     text: str
+
+    @classmethod
+    def checked(cls, code: object, text: object) -> Refusal:
+        """One from what a plugin gives. Raises ValueError if the code is not one from 1 to 65535."""
+        if not isinstance(code, int) or isinstance(code, bool) or not 1 <= code <= MAX_CODE:
+            allowed = f"an int from 1 to {MAX_CODE} (1000 and above are plugins' own)"
+            raise ValueError(f"an error reply's code is {allowed}, not {code!r}")
+        return cls(code, str(text))

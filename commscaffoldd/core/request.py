@@ -7,6 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.route import Route
 
 
@@ -21,6 +22,7 @@ class Request(Struct, eq=False):
         sequence: the sequence number that its reply will carry; 0 where the header layout has none.
         body: the message's body.
         route: the handler's route.
+        deferred: what `defer` has given; `None`: the handler's result is the answer.
     """
 
     connection: Connection
@@ -28,6 +30,29 @@ class Request(Struct, eq=False):
     sequence: int
     body: bytes
     route: Route
+    deferred: Deferred | None = None
+
+    def defer(self) -> Deferred:
+        """Answer this message later, from any thread: by what this gives. Only while its handler runs.
+
+        The handler then returns `None`, or what this gives. The message counts as running until it is answered: its
+        connection's later messages wait (unless the handler is concurrent), and the handler's timeout goes on.
+        """
+        if self.deferred is None:
+            self.deferred = self.connection.defer(self)
+        return self.deferred
+
+    def reply(self, body: bytes) -> bool:
+        """Send one reply now; the handler may send more, and return one more or `None`. Any thread.
+
+        Returns:
+            `True` if it is on its way, `False` if the client has gone, or does not read what it is sent.
+
+        Raises:
+            TypeError: the body is not bytes-like.
+            ValueError: the body does not fit the client's header layout.
+        """
+        return self.connection.reply(self.id, self.sequence, body)
 
 
 class LifecycleCall(Struct, eq=False):

@@ -25,6 +25,7 @@ from commscaffoldd.core import reasons
 from commscaffoldd.core.connection import Connection
 
 if TYPE_CHECKING:
+    from commscaffoldd.core.deferred import Deferrals
     from commscaffoldd.core.endpoint import Endpoint
     from commscaffoldd.core.framing import FrameReader
     from commscaffoldd.core.request import Request, Work
@@ -53,9 +54,10 @@ _LINGERING = State.LINGERING  # reading a member off an enum's class is slow, an
 
 
 class Outlet(Protocol):
-    """What a slot needs of its surroundings. Any thread may call these."""
+    """What a slot, and its connection, need of their surroundings. Any thread may call these."""
 
     send_buffer: int
+    deferrals: Deferrals
 
     def flush_soon(self, slot: Slot) -> None:
         """Have the sender write what waits in the slot's outbox."""
@@ -258,6 +260,11 @@ class Slot:
     def close_from_plugin(self, generation: int, reason: str) -> None:
         """Have the connection of this generation closed after what waits for it has been sent."""
         self.outlet.close_soon(self, generation, reason, drain=True)
+
+
+def slot_of(connection: Connection) -> Slot:
+    """The slot that a connection has, or had."""
+    return connection._slot  # noqa: SLF001  # plugins get the connection, and shall not see it
 
 
 def as_body(body: object) -> bytes:

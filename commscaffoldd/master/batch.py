@@ -73,7 +73,7 @@ class Batch:
         """A worker that stops although it has just begun has not started well."""
         self._fail((f"{worker} stopped while the others were starting",), FAILURE)
 
-    def worker_hung(self, _worker: Worker) -> None:
+    def worker_hung(self, _worker: Worker, _what: str) -> None:
         """Its business once it is in charge."""
 
     def worker_ended(self, worker: Worker, reason: str) -> None:

@@ -49,7 +49,7 @@ class Succession:
     def worker_leaving(self, _worker: Worker) -> None:
         """Somebody has told it to stop: its end follows."""
 
-    def worker_hung(self, _worker: Worker) -> None:
+    def worker_hung(self, _worker: Worker, _what: str) -> None:
         """It does not serve yet."""
 
     def worker_ended(self, _worker: Worker, reason: str) -> None:

@@ -133,12 +133,12 @@ class Supervisor:
             return False
         return True
 
-    def worker_hung(self, worker: Worker) -> None:
-        """Hung handlers hold all its business threads: replace it. Its connections, but for theirs, can move."""
+    def worker_hung(self, worker: Worker, what: str) -> None:
+        """Hung handlers hold all of this: replace it. Its connections, but for theirs, can move."""
         now = self._loop.now()
         if now - self._hung_at.get(worker.slot, -REPLACE_AGAIN) < REPLACE_AGAIN:
             return
-        reason = "hung handlers hold all its business threads"
+        reason = f"hung handlers hold {what}"
         if self.replace(worker, reason):
             LOG.error(f"{worker}: {reason}; another worker takes its place")
             self._hung_at[worker.slot] = now

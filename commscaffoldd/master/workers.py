@@ -46,8 +46,8 @@ class Observer(Protocol):
     def worker_leaving(self, worker: Worker) -> None:
         """The worker has begun to stop without having been told to."""
 
-    def worker_hung(self, worker: Worker) -> None:
-        """Hung handlers hold all its business threads; said again and again while it is so."""
+    def worker_hung(self, worker: Worker, what: str) -> None:
+        """Hung handlers hold all of `what`; said again and again while it is so."""
 
     def worker_ended(self, worker: Worker, reason: str) -> None:
         """The process is gone and reaped."""
@@ -214,7 +214,7 @@ class Fleet:
             case "handover":
                 self._handing_over(worker, message)
             case "hung" if worker.state is State.READY:
-                worker.observer.worker_hung(worker)
+                worker.observer.worker_hung(worker, str(message["what"]))
             case "quarantine":
                 worker.quarantined = list(message.get("quarantined") or ())
             case "answer":

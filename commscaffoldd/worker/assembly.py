@@ -89,6 +89,7 @@ class Worker:
         self._handler_watchdog = HandlerWatchdog(
             self.core.path.running,
             self.core.path.dispatcher.running,
+            deferrals=self.engine.deferrals,
             timeout=self._handler_timeout,
             routes=self._routes,
             quarantine=self.quarantine,

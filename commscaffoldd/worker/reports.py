@@ -22,9 +22,9 @@ class Reports:
         self._quarantine = quarantine
         self._tell = tell
 
-    def pool_hung(self) -> None:
-        """Every business thread runs something that has been given up."""
-        self._tell({"event": "hung"})
+    def hung(self, what: str) -> None:
+        """Handlers that have been given up hold all of this."""
+        self._tell({"event": "hung", "what": what})
 
     def quarantine_changed(self) -> None:
         """Some message ID's quarantine has begun, changed or ended."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.layout import PRESETS, Layout
 from commscaffoldd.core.slot import Slot, State
@@ -18,6 +19,7 @@ class Recorder:
 
     def __init__(self, send_buffer: int = 1000) -> None:
         self.send_buffer = send_buffer
+        self.deferrals = Deferrals(lambda: None)
         self.flushed: list[Slot] = []
         self.slow: list[Slot] = []
         self.closings: list[tuple[int, str, bool]] = []  # generation, reason, drain

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 
+from commscaffoldd.core.event_loop import EventLoop
 from commscaffoldd.core.request import LifecycleCall, Request
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings
 from tests.core.peers import Peer
@@ -20,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 CLIENTS = 40
 MESSAGES = 250
-POOL, POOL_SLOW, INLINE, QUIET, QUIET_INLINE, CONCURRENT = range(1, 7)
+POOL, POOL_SLOW, INLINE, QUIET, QUIET_INLINE, CONCURRENT, ASYNC, DEFERRED = range(1, 9)
+IN_ORDER = (POOL, POOL_SLOW, INLINE, ASYNC, DEFERRED)
+ALL = (*IN_ORDER, QUIET, QUIET_INLINE, CONCURRENT)
 
 
 @pytest.fixture
@@ -34,7 +39,8 @@ def _hectic_switching() -> Iterator[None]:
 class Witness:
     """The handlers and hooks: they see who runs at the same time, and in which order."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, others: Executor) -> None:
+        self._others = others
         self.overlaps: list[str] = []
         self.handled: defaultdict[str, list[int]] = defaultdict(list)
         self.story: defaultdict[str, list[str]] = defaultdict(list)
@@ -56,6 +62,14 @@ class Witness:
     def handle_quietly(self, request: Request) -> None:
         self.handle(request)
 
+    async def handle_async(self, request: Request) -> bytes:
+        await asyncio.sleep(self._chance.choice((0, 0.001)))
+        return self.handle(request)
+
+    def handle_later(self, request: Request) -> None:
+        deferred = request.defer()
+        self._others.submit(lambda: deferred.reply(self.handle(request)))
+
     def note(self, call: LifecycleCall) -> None:
         self.story[call.connection.id].append(call.reason or "opened")
 
@@ -66,11 +80,11 @@ class Talker:
     def __init__(self, peer: Peer, chance: random.Random) -> None:
         self.peer = peer
         self._chance = chance
-        ids = [chance.choice((POOL, POOL_SLOW, INLINE, QUIET, QUIET_INLINE, CONCURRENT)) for _ in range(MESSAGES)]
+        ids = [chance.choice(ALL) for _ in range(MESSAGES)]
         frames = [peer.encode(which, bytes(chance.choice((0, 10, 500))), n) for n, which in enumerate(ids)]
         self._wire = b"".join(frames)
         self._half_closed = False
-        self.expected = [n for n, which in enumerate(ids) if which in (POOL, POOL_SLOW, INLINE)]
+        self.expected = [n for n, which in enumerate(ids) if which in IN_ORDER]
         self.concurrent = {n for n, which in enumerate(ids) if which == CONCURRENT}
 
     def go_on(self) -> None:
@@ -101,19 +115,27 @@ def echo(request: Request) -> bytes:
 @pytest.mark.parametrize("seed", range(4))
 def test_replies_are_in_order_and_handlers_of_one_connection_run_one_at_a_time(seed: int) -> None:
     chance = random.Random(seed)
-    witness = Witness(chance)
-    with reactor_rig(
-        route(POOL, witness.handle),
-        route(POOL_SLOW, witness.handle),
-        route(INLINE, witness.handle, "inline"),
-        route(QUIET, witness.handle_quietly),
-        route(QUIET_INLINE, witness.handle_quietly, "inline"),
-        route(CONCURRENT, echo, "concurrent"),
-        connections=ConnectionSettings(initial=4, send_buffer=3000, slow_reader_timeout=600),
-        business=BusinessSettings(threads=4, queue=60, per_connection=8),
-        opened=witness.note,
-        closed=witness.note,
-    ) as rig:
+    others = ThreadPoolExecutor(2)
+    witness = Witness(chance, others)
+    event_loop = EventLoop()
+    event_loop.start()
+    with (
+        others,
+        reactor_rig(
+            route(POOL, witness.handle),
+            route(POOL_SLOW, witness.handle),
+            route(INLINE, witness.handle, "inline"),
+            route(QUIET, witness.handle_quietly),
+            route(QUIET_INLINE, witness.handle_quietly, "inline"),
+            route(CONCURRENT, echo, "concurrent"),
+            route(ASYNC, event_loop.launcher(witness.handle_async), "async"),
+            route(DEFERRED, witness.handle_later, "inline"),
+            connections=ConnectionSettings(initial=4, send_buffer=3000, slow_reader_timeout=600),
+            business=BusinessSettings(threads=4, queue=60, per_connection=8),
+            opened=witness.note,
+            closed=witness.note,
+        ) as rig,
+    ):
         talkers = [Talker(rig.connect(), chance) for _ in range(CLIENTS)]
 
         def push() -> None:
@@ -126,6 +148,7 @@ def test_replies_are_in_order_and_handlers_of_one_connection_run_one_at_a_time(s
             talker.check()
             talker.peer.close()
         rig.until(lambda: rig.quiet)
+    assert event_loop.stop(20)
     assert witness.overlaps == []
     assert all(sequences == sorted(sequences) for sequences in witness.handled.values())
     assert len(witness.story) == CLIENTS

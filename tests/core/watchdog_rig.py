@@ -22,11 +22,11 @@ TIMEOUT = 10.0
 class Told:
     """What the master would hear."""
 
-    hung: int = 0
+    held: list[str] = dataclasses.field(default_factory=list)
     changes: int = 0
 
-    def pool_hung(self) -> None:
-        self.hung += 1
+    def hung(self, what: str) -> None:
+        self.held.append(what)
 
     def quarantine_changed(self) -> None:
         self.changes += 1
@@ -59,6 +59,7 @@ class WatchdogRig:
         self.watchdog = HandlerWatchdog(
             rig.core.path.running,
             rig.core.path.dispatcher.running,
+            deferrals=rig.engine.deferrals,
             timeout=timeout,
             routes={one.id: one for one in routes},
             quarantine=self.quarantine,

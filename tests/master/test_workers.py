@@ -59,7 +59,7 @@ class Observed:
     def worker_leaving(self, worker: Worker) -> None:
         self.leaving.append(worker)
 
-    def worker_hung(self, worker: Worker) -> None:
+    def worker_hung(self, worker: Worker, _what: str) -> None:
         self.hung.append(worker)
 
     def worker_ended(self, _worker: Worker, reason: str) -> None:
@@ -345,7 +345,7 @@ def hung_in_slot_1(rig: Rig, successor: str) -> tuple[Supervisor, Worker]:
     supervisor.adopt(rig.generation, results[0].workers)
     worker.quarantined = [{"id": 7, "reason": "hung", "span": 2.0}]
     rig.source = successor
-    rig.fleet.heard(worker, {"event": "hung"})
+    rig.fleet.heard(worker, {"event": "hung", "what": "all its business threads"})
     return supervisor, worker
 
 
@@ -364,14 +364,14 @@ def test_a_worker_that_hangs_stays_until_its_successor_is_ready_and_then_retires
 
 def test_it_is_not_replaced_again_and_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor, old = hung_in_slot_1(rig, TELLS)
-    rig.fleet.heard(old, {"event": "hung"})
+    rig.fleet.heard(old, {"event": "hung", "what": "all its business threads"})
     assert len(rig.fleet.living) == 2
     rig.until(lambda: supervisor.serving[1] is not old)
-    rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
+    rig.fleet.heard(supervisor.serving[1], {"event": "hung", "what": "all its business threads"})
     assert not supervisor._successions
     rig.until(lambda: len(rig.fleet.living) == 1)
     monkeypatch.setattr("commscaffoldd.master.supervisor.REPLACE_AGAIN", 0.0)
-    rig.fleet.heard(supervisor.serving[1], {"event": "hung"})
+    rig.fleet.heard(supervisor.serving[1], {"event": "hung", "what": "all its business threads"})
     assert len(rig.fleet.living) == 2
 
 
@@ -398,7 +398,7 @@ def test_a_successor_that_cannot_be_forked_changes_nothing(rig: Rig) -> None:
     new = supervisor.serving[1]
     supervisor._hung_at.clear()
     rig.failing = [OSError(11, "Resource temporarily unavailable")]
-    rig.fleet.heard(new, {"event": "hung"})
+    rig.fleet.heard(new, {"event": "hung", "what": "all its business threads"})
     assert supervisor.serving == {1: new}
 
 

@@ -269,8 +269,10 @@ def test_the_master_is_told_what_is_quarantined_and_that_all_threads_hang(tmp_pa
         (row,) = told["quarantined"]
         assert (row["id"], row["plugin"], row["function"], row["span"]) == (3, "greet", "slow", 300.0)
         assert row["reason"] == "took longer than 0.2 s once in a row"
-        assert worker.hear() == {"event": "hung"}
-        assert worker.hear() == {"event": "hung"}, "again, in case that nothing could be done"
+        assert worker.hear() == {"event": "hung", "what": "all its business threads"}
+        assert worker.hear() == {"event": "hung", "what": "all its business threads"}, (
+            "again, in case that nothing could be done"
+        )
 
 
 def test_what_another_one_had_quarantined_is_inherited_and_can_be_released(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ cdef class Dispatcher:
     cdef Backlog _backlog
     cdef Ways _ways
     cdef object _unrouted
+    cdef object _runner
+    cdef object _deferrals
     cdef InlineTurns _inline
     cdef object _handed_back
     cdef bint _crowded
@@ -46,5 +48,6 @@ cdef class Dispatcher:
         self, NativeSlot slot, object connection, int64_t generation, uint64_t message_id, uint64_t sequence, bytes body
     ) except *
     cdef int _begin(self, NativeSlot slot, Py_ssize_t added) except -1
+    cdef int _complete(self, deferred) except -1
     cdef int _write(self) except -1
     cdef int _go_on(self, NativeSlot slot) except -1

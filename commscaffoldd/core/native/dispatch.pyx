@@ -13,6 +13,7 @@ from commscaffoldd.core.native.frames cimport Frame
 from commscaffoldd.core.native.request cimport CONCURRENT, INLINE, NativeRequest, make_request, mode_of
 from commscaffoldd.core.native.slot cimport DRAINING
 from commscaffoldd.core.native.turn cimport DONE, ELSEWHERE, MORE, Outcome
+from commscaffoldd.core.slot import slot_of
 
 cdef Py_ssize_t MANY = 8  # connections with messages on their way: so many make a batch worth waiting for
 cdef double LOOK = 0.002  # seconds between two looks whether what waits is being taken
@@ -80,6 +81,8 @@ cdef class Dispatcher:
         self._backlog = backlog
         self._ways = ways
         self._unrouted = unrouted
+        self._runner = runner
+        self._deferrals = engine.deferrals
         self._handed_back = deque()
         self.held = []
         self.counters = unrouted.counters
@@ -100,7 +103,7 @@ cdef class Dispatcher:
 
     def longest_wait(self, double longest):
         """See `dispatch.Dispatcher.longest_wait`."""
-        if self._handed_back:
+        if self._handed_back or self._deferrals.waiting:
             return 0.0
         # Beside slow handlers business threads write themselves: should one not come to it, the sender does.
         return min(longest, LOOK) if self._ready.look() or self._ready._slow else longest
@@ -115,6 +118,9 @@ cdef class Dispatcher:
                 self._take(&wire.arrivals[index], now)
         if not wire.arrivals_count:
             self._send_queue.wake()
+        if self._deferrals.waiting:
+            for deferred in self._deferrals.take():
+                self._complete(deferred)
         if self._handed_back:
             for _ in range(len(self._handed_back)):
                 self._go_on(self._handed_back.popleft())
@@ -211,6 +217,23 @@ cdef class Dispatcher:
             self._backlog.in_count += added
             if slot.try_own():
                 self._go_on(slot)
+        return 0
+
+    cdef int _complete(self, deferred) except -1:
+        """See `dispatch.Dispatcher._complete`."""
+        cdef NativeRequest request = deferred.request
+        cdef NativeSlot slot = slot_of(request.connection)
+        self._backlog.out_count += 1
+        reply = self._runner.complete(deferred, slot.endpoint, self.counters)
+        if reply is not None:
+            self._inline._finish(slot, request, reply)
+        if request.way.mode != CONCURRENT:
+            return self._go_on(slot)
+        slot.running_concurrent -= 1
+        if slot._paused:
+            self._engine.resume_if_few(slot)
+        if slot._state == DRAINING:
+            self._engine.check_drained(slot)
         return 0
 
     cdef int _write(self) except -1:

@@ -19,6 +19,7 @@ cdef class NativeRequest:
     cdef readonly uint64_t id
     cdef readonly uint64_t sequence
     cdef readonly bytes body
+    cdef readonly object deferred
     cdef Way way
     cdef int64_t generation
 

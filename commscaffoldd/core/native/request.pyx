@@ -2,7 +2,7 @@
 
 cimport cython
 
-cdef dict MODES = {"pool": POOL, "concurrent": CONCURRENT, "inline": INLINE}
+cdef dict MODES = {"pool": POOL, "concurrent": CONCURRENT, "inline": INLINE}  # by place
 cdef int UNKNOWN = 4  # so many quick runs make a handler one that is known to be quick
 
 
@@ -13,7 +13,7 @@ cdef class Way:
     def __cinit__(self, route):
         self.route = route
         self.function = route.function
-        self.mode = MODES[route.mode]
+        self.mode = MODES[route.place]
         self.slowness = UNKNOWN
 
 
@@ -26,6 +26,16 @@ cdef class NativeRequest:
     def route(self):
         """The handler's route."""
         return self.way.route
+
+    def defer(self):
+        """See `request.Request.defer`."""
+        if self.deferred is None:
+            self.deferred = self.connection.defer(self)
+        return self.deferred
+
+    def reply(self, body):
+        """See `request.Request.reply`. Any thread."""
+        return self.connection.reply(self.id, self.sequence, body)
 
     def __repr__(self):
         """As that of `request.Request`."""
@@ -52,4 +62,4 @@ cdef Mode mode_of(object work) except *:
     """Where a message, or a hook's call, is run."""
     if type(work) is NativeRequest:
         return (<NativeRequest> work).way.mode
-    return MODES[work.route.mode]
+    return MODES[work.route.place]

@@ -11,6 +11,7 @@ cdef enum Outcome:  # as turn.Outcome
     MORE
     ELSEWHERE
     PARKED
+    DEFERRED
 
 
 cdef class Turns:

@@ -23,7 +23,9 @@ cdef Py_ssize_t TURN = MESSAGES
 cdef double QUICK = 0.0002  # seconds; a handler that takes longer is slow
 cdef Py_ssize_t WRITE_AT = 64  # connections that a business thread writes to at once
 cdef int SLOW = 16  # so many quick runs make a slow handler a quick one again
-cdef tuple OUTCOMES = (PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED)
+cdef tuple OUTCOMES = (
+    PythonOutcome.DONE, PythonOutcome.MORE, PythonOutcome.ELSEWHERE, PythonOutcome.PARKED, PythonOutcome.DEFERRED
+)
 
 
 cdef class Turns:
@@ -54,7 +56,7 @@ cdef class Turns:
         cdef Outcome outcome = MORE
         cdef Py_ssize_t done = 0, measured = 0
         cdef double began = 0.0
-        cdef object work
+        cdef object work, deferred
         cdef NativeRequest request
         if self._here == POOL:
             began = seconds()
@@ -74,6 +76,10 @@ cdef class Turns:
                     began += self._handle_measured(slot, request)
                 else:
                     self._call(slot, request)
+                if request.deferred is not None and request.deferred.holds:
+                    deferred = request.deferred
+                    outcome = DEFERRED
+                    break
             else:
                 measured += 1
                 self.begin_slow()
@@ -83,7 +89,11 @@ cdef class Turns:
             self._suspect(pending, done)
         PyList_SetSlice(pending, 0, done, <object> NULL)
         self.done = done
-        # Parking gives the right away: from then on another thread may be at `pending`, so it comes last.
+        # Parking and suspending give the right away: from then on another thread may be at `pending`, so they come last.
+        if outcome == DEFERRED:
+            self.done -= 1
+            deferred.suspend()
+            return outcome
         if outcome == PARKED and not slot.park(slot, self._send_buffer):
             outcome = MORE
         if outcome == MORE and not PyList_GET_SIZE(pending):
@@ -142,8 +152,11 @@ cdef class Turns:
         self._work = NULL
         if self._overdue:
             self._overdue = False
-            self._runner.finish_late(self._counters, result)
+            self._runner.finish_late(request, self._counters, result)
             return 0
+        if request.deferred is not None:
+            reply = self._runner.defer(request, request.deferred, slot.endpoint, self._counters, result)
+            return self._finish(slot, request, reply)
         if result is None:
             if request.way.troubled:
                 self._runner.succeed(request)
@@ -295,6 +308,9 @@ cdef class Loop:
         if slot.unsent > self._turns._send_buffer and slot.park(work, self._turns._send_buffer):
             return 0
         self._turns.handle(slot, request)
+        if request.deferred is not None and request.deferred.holds:
+            request.deferred.suspend()
+            return 0
         self._backlog.out_count += 1
         slot.running_concurrent -= 1
         if slot._paused:

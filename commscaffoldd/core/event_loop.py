@@ -1,0 +1,196 @@
+"""The event loop: the thread on which a worker's `async def` handlers run, with asyncio.
+
+    reactor: launch ──► inbox ──(one wake-up for a burst)──► event loop: a task ──► Deferred ──► reactor
+
+A message's function, called by the reactor, only defers it and puts it here. So what is true of deferred messages is
+true of these: order, timeout, handover and draining know nothing of asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from functools import partial, update_wrapper
+from typing import Any, Final, TypeAlias, TypeVar
+
+from commscaffoldd.core.deferred import Deferred
+from commscaffoldd.core.request import Request
+from commscaffoldd.core.service_thread import ServiceThread
+from commscaffoldd.core.stacks import stack_of_awaitable
+
+AsyncHandler: TypeAlias = Callable[[Request], Awaitable[object] | object]
+"""Gives an awaitable of the handler's result, or that result at once. Called on the event loop's thread."""
+
+Result = TypeVar("Result")
+
+# A task begins at once: many a handler needs no more than that.
+EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class EventLoop:
+    """Owns the thread and its loop.
+
+    Attributes:
+        loop: asyncio's.
+        started: whether the thread runs.
+    """
+
+    def __init__(self) -> None:
+        """Not running yet. To be made after the fork."""
+        self.loop = asyncio.new_event_loop()
+        self.started = False
+        self._thread = ServiceThread("event loop", self._run)
+        self._inbox: deque[tuple[Deferred, AsyncHandler]] = deque()
+        self._asked = False  # the loop will look into the inbox
+        self._end: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], Deferred] = {}  # asyncio itself keeps weak references only
+
+    @property
+    def thread(self) -> int:
+        """The thread's identifier, as `threading.get_ident` gives it; 0 before it runs."""
+        return self._thread.ident or 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self.started = True
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Cancel what runs, and end the thread; wait for it at most `timeout` seconds.
+
+        Returns:
+            Whether it has ended; not if something blocks it.
+        """
+        if not self.started:
+            self.loop.close()
+            return True
+        self.call_soon(self._begin_end)
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            return False
+        self.loop.close()
+        return True
+
+    # -- any thread ----------------------------------------------------------------------------------------
+
+    def call(self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None) -> Result:
+        """Run a coroutine on the loop, and wait for it. Not from the loop's own thread.
+
+        Raises:
+            TimeoutError: it took longer; it is cancelled.
+            BaseException: what the coroutine raises.
+        """
+        future = self.spawn(coroutine)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Run a coroutine on the loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def call_soon(self, function: Callable[[], object]) -> bool:
+        """Have the loop call this. Returns whether it will; not if it has ended."""
+        try:
+            self.loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False
+        return True
+
+    def launcher(self, handler: AsyncHandler, *, cancel_on_close: bool = False) -> Callable[[Request], None]:
+        """The function for a route whose messages this handler is to have.
+
+        Args:
+            handler: the handler.
+            cancel_on_close: whether it is cancelled when its connection closes.
+        """
+
+        def launch(request: Request) -> None:
+            """The reactor's thread; a business thread for a concurrent handler."""
+            deferred = request.defer()
+            deferred.cancel_on_close = cancel_on_close
+            self._inbox.append((deferred, handler))
+            if not self._asked:
+                self._asked = True
+                self.call_soon(self._begin_all)
+
+        return update_wrapper(launch, handler)  # who looks for the handler's own code finds it
+
+    # -- the event loop's thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def _begin_all(self) -> None:
+        self._asked = False  # before looking: who puts something in after the look asks again
+        for _ in range(len(self._inbox)):
+            self._begin(*self._inbox.popleft())
+
+    def _begin(self, deferred: Deferred, handler: AsyncHandler) -> None:
+        if deferred.settled:  # its time was over, or its connection has gone, before it came to this
+            return
+        try:
+            result = handler(deferred.request)
+        except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
+            deferred.fail(error)
+            return
+        if not inspect.isawaitable(result):
+            deferred.reply(result)
+            return
+        task = self._make_task(_finish(deferred, result))
+        if task.done():
+            return
+        self._tasks[task] = deferred
+        task.add_done_callback(self._forget)
+        deferred.where = partial(stack_of_awaitable, result)
+        deferred.cancel = partial(self.call_soon, task.cancel)
+        _cancel_if_settled(deferred, task)  # before it could have been
+
+    def _make_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(coroutine, loop=self.loop, **EAGER)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+
+    def _begin_end(self) -> None:
+        self._end = self.loop.create_task(self._cancel_all())
+        self._end.add_done_callback(lambda _: self.loop.stop())
+
+    async def _cancel_all(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.loop.shutdown_asyncgens()
+
+    # -- the watchdog's thread -----------------------------------------------------------------------------
+
+    def current(self) -> Request | None:
+        """The message whose handler the loop is just at, if it is at one."""
+        task = asyncio.current_task(self.loop)
+        deferred = self._tasks.get(task) if task is not None else None
+        return deferred.request if deferred is not None else None
+
+
+def _cancel_if_settled(deferred: Deferred, task: asyncio.Task[None]) -> None:
+    if deferred.settled:
+        task.cancel()
+
+
+async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
+    try:
+        result = await awaitable
+    except asyncio.CancelledError:
+        if not deferred.settled:  # not by us: by its plugin, or because the worker ends
+            deferred.fail(RuntimeError("the handler was cancelled"))
+    except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
+        deferred.fail(error)
+    else:
+        deferred.reply(result)
