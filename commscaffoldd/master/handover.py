@@ -25,8 +25,7 @@ _AFTER_TIMEOUT: Final = 5.0  # seconds for a worker to say that its time is over
 
 _MOST_RECEIVERS: Final = 253  # descriptors in one message: SCM_MAX_FD, unix(7)
 
-NO_RECEIVER: Final = "no worker was left to take it"
-NO_ANSWER: Final = "the worker did not answer"
+_UNREACHED: Final = "the worker did not answer"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Handovers:
         order = {"order": "hand over", "number": number, "count": count, "timeout": timeout}
         try:
             if not _order(worker, order, ends):
-                self._finish(number, Outcome(0, {NO_ANSWER: 1}))
+                self._finish(number, Outcome(0, {_UNREACHED: 1}))
         finally:
             for end in ends:
                 end.close()
