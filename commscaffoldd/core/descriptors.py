@@ -1,4 +1,4 @@
-"""How many descriptors this process may have: the limits of open files, setrlimit(2)."""
+"""How many descriptors a process may have, setrlimit(2), and pass on at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 SERVING: Final = 128  # that a worker has beside its connections: listeners, log, epoll, and what plugins open
+MOST_IN_A_MESSAGE: Final = 253  # that one message to another process may carry: SCM_MAX_FD, unix(7)
 
 
 def most_descriptors() -> int:

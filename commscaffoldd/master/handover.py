@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop, Timer
 from commscaffoldd.master.workers import Worker
@@ -22,8 +23,6 @@ from commscaffoldd.master.workers import Worker
 LOG = logging.getLogger(__name__)
 
 _AFTER_TIMEOUT: Final = 5.0  # seconds for a worker to say that its time is over; then it is not asked any more
-
-_MOST_RECEIVERS: Final = 253  # descriptors in one message: SCM_MAX_FD, unix(7)
 
 _UNREACHED: Final = "the worker did not answer"
 
@@ -129,7 +128,7 @@ class Handovers:
 def connect(receivers: Sequence[Worker]) -> list[socket.socket]:
     """Ends of socket pairs, of which each receiver that can be reached has the other end."""
     ends: list[socket.socket] = []
-    for receiver in receivers[:_MOST_RECEIVERS]:
+    for receiver in receivers[:MOST_IN_A_MESSAGE]:
         ours, theirs = socket.socketpair()
         with theirs:
             if pass_on(receiver, theirs):

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import READ, Loop
 
-MOST_FDS: Final = 253  # of one packet: SCM_MAX_FD
 _PACKET: Final = 1 << 17  # bytes
 
 
@@ -59,7 +59,7 @@ class PacketLink:
     def _readable(self, _events: int) -> None:
         while self._socket.fileno() >= 0:
             try:
-                data, fds, _, _ = socket.recv_fds(self._socket, _PACKET, MOST_FDS)
+                data, fds, _, _ = socket.recv_fds(self._socket, _PACKET, MOST_IN_A_MESSAGE)
             except BlockingIOError:
                 return
             except OSError:
