@@ -5,10 +5,8 @@ The connections themselves never pass the master: it gives each side one end of 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
-import json
 import logging
 import socket
 from collections import Counter
@@ -18,6 +16,7 @@ from typing import Final
 from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop, Timer
+from commscaffoldd.master.packets import send_packet
 from commscaffoldd.master.workers import Worker
 
 LOG = logging.getLogger(__name__)
@@ -145,9 +144,4 @@ def pass_on(receiver: Worker, end: socket.socket) -> bool:
 
 def _order(worker: Worker, order: JsonObject, ends: Sequence[socket.socket]) -> bool:
     """Send an order with its descriptors; `False` if the worker does not take it."""
-    if worker.orders is None:
-        return False
-    with contextlib.suppress(OSError):  # it has died, or has not looked for long
-        socket.send_fds(worker.orders, [json.dumps(order).encode()], [end.fileno() for end in ends])
-        return True
-    return False
+    return worker.orders is not None and send_packet(worker.orders, order, [end.fileno() for end in ends])
