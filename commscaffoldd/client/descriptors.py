@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Final
+
+from commscaffoldd.core.descriptors import allow_descriptors, most_descriptors
 
 _OTHERS: Final = 64  # standard streams, epoll, modules being imported
 
@@ -18,12 +19,10 @@ def allow_connections(connections: int) -> None:
     Raises TooManyConnections if the hard limit is too small.
     """
     wanted = connections + _OTHERS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
+    most = most_descriptors()
+    if most < wanted:
         raise TooManyConnections(
-            f"{connections} connections need {wanted} open files, but the hard limit is {hard} "
-            f"(ulimit -Hn): at most {max(0, hard - _OTHERS)} connections"
+            f"{connections} connections need {wanted} open files, but the hard limit is {most} "
+            f"(ulimit -Hn): at most {max(0, most - _OTHERS)} connections"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allow_descriptors(wanted)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
-from typing import Final
 
 from commscaffoldd.config.schema import Config
-
-SPARE_FILES: Final = 64  # what a worker has open beside its clients: listeners, log, channel, plugins' files
+from commscaffoldd.core.descriptors import SERVING, most_descriptors
 
 
 def hints(config: Config) -> list[str]:
@@ -18,9 +15,9 @@ def hints(config: Config) -> list[str]:
         for key, value in (("user", config.daemon.user), ("group", config.daemon.group)):
             if value:
                 found.append(f"daemon.{key}: {value!r} is not taken on: only root can, and this is not root")
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = config.connections.max + SPARE_FILES
-    if most != resource.RLIM_INFINITY and needed > most:
+    most = most_descriptors()
+    needed = config.connections.max + SERVING
+    if needed > most:
         found.append(
             f"connections.max: {config.connections.max} clients need about {needed} open files, "
             f"but the limit is {most} (ulimit -Hn, LimitNOFILE=)"

@@ -7,8 +7,6 @@ the time between: so nobody has to read a clock for each message. A thread canno
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -21,7 +19,7 @@ from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.running import Watched
-from commscaffoldd.core.service_thread import ServiceThread
+from commscaffoldd.core.service_thread import PeriodicThread
 from commscaffoldd.core.slot import slot_of
 from commscaffoldd.core.stacks import stack_of
 
@@ -55,7 +53,7 @@ class _Seen:
         self.given_up = False
 
 
-class HandlerWatchdog:
+class HandlerWatchdog(PeriodicThread):
     """Owns the watchdog thread."""
 
     def __init__(
@@ -89,26 +87,11 @@ class HandlerWatchdog:
         self._timeout = timeout
         timeouts = (timeout, *(route.timeout for route in routes.values()))
         shortest = min(filter(None, timeouts), default=LONGEST_WAIT * LOOKS)
-        self._wait = min(max(shortest / LOOKS, SHORTEST_WAIT), LONGEST_WAIT)
+        super().__init__("handler watchdog", min(max(shortest / LOOKS, SHORTEST_WAIT), LONGEST_WAIT))
         self._quarantine = quarantine
         self._observer = observer
         self._tell_at = 0.0
         self.counters = Counters()
-        self._stopping = threading.Event()
-        self._thread = ServiceThread("handler watchdog", self._run)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        """End the thread and wait for it, at most `timeout` seconds."""
-        self._stopping.set()
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._wait):
-            self.look(time.monotonic())
 
     def look(self, now: float) -> None:
         """Give up what has run too long at `now`, a monotonic time."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterable
 
 from commscaffoldd.core import reasons
-from commscaffoldd.core.service_thread import ServiceThread
+from commscaffoldd.core.service_thread import PeriodicThread
 from commscaffoldd.core.settings import HeartbeatSettings
 from commscaffoldd.core.slot import Slot, State
 
@@ -15,7 +13,7 @@ LOOKS = 10  # looks in the time after which a silent peer is closed: how exact t
 SHORTEST_WAIT = 0.05
 
 
-class HeartbeatWatchdog:
+class HeartbeatWatchdog(PeriodicThread):
     """Owns the watchdog thread.
 
     Any frame is a sign of life, not only a heartbeat. A connection that is not read from, because of what
@@ -36,24 +34,9 @@ class HeartbeatWatchdog:
             close: closes a slot of a generation for a reason; called on the watchdog's thread.
         """
         self._silence = settings.interval * settings.misses
+        super().__init__("heartbeat watchdog", max(self._silence / LOOKS, SHORTEST_WAIT))
         self._slots = slots
         self._close = close
-        self._stopping = threading.Event()
-        self._thread = ServiceThread("heartbeat watchdog", self._run)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        """End the thread and wait for it, at most `timeout` seconds."""
-        self._stopping.set()
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        wait = max(self._silence / LOOKS, SHORTEST_WAIT)
-        while not self._stopping.wait(wait):
-            self.look(time.monotonic())
 
     def look(self, now: float) -> None:
         """Close every peer that has been silent too long at `now`, a monotonic time."""

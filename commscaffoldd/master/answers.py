@@ -8,22 +8,41 @@ from commscaffoldd.master.handover import Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ReloadAnswer:
-    """What came of a reload, for whoever asked for it."""
+class MoveAnswer:
+    """What came of something that moves connections: errors, or none.
+
+    Attributes:
+        errors: why not; empty if all is well.
+        exit_code: what the command should end with.
+        connections: what became of those of the old workers.
+    """
 
     errors: tuple[str, ...] = ()
     exit_code: int = 0
-    new_pids: list[int] = dataclasses.field(default_factory=list)
-    old_pids: list[int] = dataclasses.field(default_factory=list)
     connections: Outcome = dataclasses.field(default_factory=Outcome)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class UpgradeAnswer:
-    """What came of an upgrade, for whoever asked for it: errors, or the new master's pid and version."""
+class ReloadAnswer(MoveAnswer):
+    """What came of a reload.
 
-    errors: tuple[str, ...] = ()
-    exit_code: int = 0
+    Attributes:
+        new_pids: who serves now.
+        old_pids: who retires.
+    """
+
+    new_pids: list[int] = dataclasses.field(default_factory=list)
+    old_pids: list[int] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UpgradeAnswer(MoveAnswer):
+    """What came of an upgrade.
+
+    Attributes:
+        pid: the new master's.
+        version: the new master's.
+    """
+
     pid: int = 0
     version: str = ""
-    connections: Outcome = dataclasses.field(default_factory=Outcome)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from commscaffoldd.master.answers import MoveAnswer, ReloadAnswer, UpgradeAnswer
 from commscaffoldd.master.control import ControlRequest
 from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
@@ -31,7 +32,7 @@ class Operations(Protocol):
     def stop_now(self, progress: Callable[[str], None]) -> None:
         """Stop at once."""
 
-    def reload(self, progress: Callable[[str], None], done: Callable[[Reloaded], None]) -> None:
+    def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
         """Reload."""
 
     def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
@@ -40,59 +41,11 @@ class Operations(Protocol):
     def rebalance(self, progress: Callable[[str], None], done: Callable[[Outcome], None]) -> None:
         """Even the workers' connections out."""
 
-    def upgrade(self, progress: Callable[[str], None], done: Callable[[Upgraded], None]) -> None:
+    def upgrade(self, progress: Callable[[str], None], done: Callable[[UpgradeAnswer], None]) -> None:
         """Execute the installed program anew."""
 
     def reopen_log(self) -> str:
         """Reopen the master's log; returns what went wrong, or an empty text."""
-
-
-class Reloaded(Protocol):
-    """What came of a reload."""
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """Why not; empty if all is well."""
-
-    @property
-    def exit_code(self) -> int:
-        """What the command should end with."""
-
-    @property
-    def new_pids(self) -> list[int]:
-        """Who serves now."""
-
-    @property
-    def old_pids(self) -> list[int]:
-        """Who retires."""
-
-    @property
-    def connections(self) -> Outcome:
-        """What became of the old workers' connections."""
-
-
-class Upgraded(Protocol):
-    """What came of an upgrade."""
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """Why not; empty if all is well."""
-
-    @property
-    def exit_code(self) -> int:
-        """What the command should end with."""
-
-    @property
-    def pid(self) -> int:
-        """The new master's."""
-
-    @property
-    def version(self) -> str:
-        """The new master's."""
-
-    @property
-    def connections(self) -> Outcome:
-        """What became of the connections."""
 
 
 class Commands:
@@ -140,32 +93,16 @@ class Commands:
             self._operations.stop(None if timeout is None else float(timeout), request.progress)
 
     def _reload(self, request: ControlRequest) -> None:
-        def done(result: Reloaded) -> None:
-            if result.errors:
-                request.fail(result.errors, result.exit_code)
-            else:
-                request.answer(
-                    workers=result.new_pids,
-                    retiring=result.old_pids,
-                    moved=result.connections.moved,
-                    kept=dict(result.connections.kept),
-                )
+        def done(result: ReloadAnswer) -> None:
+            _tell(request, result, workers=result.new_pids, retiring=result.old_pids)
 
         self._operations.reload(request.progress, done)
 
     def _upgrade(self, request: ControlRequest) -> None:
-        def done(result: Upgraded) -> None:
-            if result.errors:
-                request.fail(result.errors, result.exit_code)
-            else:
-                request.answer(
-                    pid=result.pid,
-                    version=result.version,
-                    old_pid=self._pid,
-                    old_version=__version__,
-                    moved=result.connections.moved,
-                    kept=dict(result.connections.kept),
-                )
+        old = {"old_pid": self._pid, "old_version": __version__}
+
+        def done(result: UpgradeAnswer) -> None:
+            _tell(request, result, pid=result.pid, version=result.version, **old)
 
         self._operations.upgrade(request.progress, done)
 
@@ -185,7 +122,7 @@ class Commands:
 
     def _rebalance(self, request: ControlRequest) -> None:
         def done(outcome: Outcome) -> None:
-            request.answer(moved=outcome.moved, kept=dict(outcome.kept))
+            _tell(request, MoveAnswer(connections=outcome))
 
         self._operations.rebalance(request.progress, done)
 
@@ -250,6 +187,14 @@ class Commands:
                 request.fail(answers.errors or [f"message ID {message_id} is not quarantined in any worker"])
 
         self._questions.ask(_able(self._fleet.living), "release", _ANSWER_WITHIN, done, id=message_id)
+
+
+def _tell(request: ControlRequest, answer: MoveAnswer, **more: object) -> None:
+    """Say what became of the connections, and more; or only what went wrong."""
+    if answer.errors:
+        request.fail(answer.errors, answer.exit_code)
+    else:
+        request.answer(**more, moved=answer.connections.moved, kept=dict(answer.connections.kept))
 
 
 def _able(workers: Iterable[Worker]) -> list[Worker]:

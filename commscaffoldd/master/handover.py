@@ -5,28 +5,25 @@ The connections themselves never pass the master: it gives each side one end of 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
-import json
 import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop, Timer
+from commscaffoldd.master.packets import send_packet
 from commscaffoldd.master.workers import Worker
 
 LOG = logging.getLogger(__name__)
 
 _AFTER_TIMEOUT: Final = 5.0  # seconds for a worker to say that its time is over; then it is not asked any more
 
-_MOST_RECEIVERS: Final = 253  # descriptors in one message: SCM_MAX_FD, unix(7)
-
-NO_RECEIVER: Final = "no worker was left to take it"
-NO_ANSWER: Final = "the worker did not answer"
+_UNREACHED: Final = "the worker did not answer"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class Handovers:
         order = {"order": "hand over", "number": number, "count": count, "timeout": timeout}
         try:
             if not _order(worker, order, ends):
-                self._finish(number, Outcome(0, {NO_ANSWER: 1}))
+                self._finish(number, Outcome(0, {_UNREACHED: 1}))
         finally:
             for end in ends:
                 end.close()
@@ -130,7 +127,7 @@ class Handovers:
 def connect(receivers: Sequence[Worker]) -> list[socket.socket]:
     """Ends of socket pairs, of which each receiver that can be reached has the other end."""
     ends: list[socket.socket] = []
-    for receiver in receivers[:_MOST_RECEIVERS]:
+    for receiver in receivers[:MOST_IN_A_MESSAGE]:
         ours, theirs = socket.socketpair()
         with theirs:
             if pass_on(receiver, theirs):
@@ -147,9 +144,4 @@ def pass_on(receiver: Worker, end: socket.socket) -> bool:
 
 def _order(worker: Worker, order: JsonObject, ends: Sequence[socket.socket]) -> bool:
     """Send an order with its descriptors; `False` if the worker does not take it."""
-    if worker.orders is None:
-        return False
-    with contextlib.suppress(OSError):  # it has died, or has not looked for long
-        socket.send_fds(worker.orders, [json.dumps(order).encode()], [end.fileno() for end in ends])
-        return True
-    return False
+    return worker.orders is not None and send_packet(worker.orders, order, [end.fileno() for end in ends])

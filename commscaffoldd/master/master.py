@@ -339,12 +339,11 @@ class Master:
         self._take_over_from(before, result.generation)
         LOG.info(f"reloaded: {len(result.workers)} new workers serve, {len(retiring)} old ones retire")
         new_pids, old_pids = [one.pid for one in result.workers], [one.pid for one in retiring]
-        self._retirements.begin(
-            retiring,
-            result.generation.config.daemon,
-            progress,
-            lambda outcome: self._end_reload(ReloadAnswer((), 0, new_pids, old_pids, outcome), done),
-        )
+
+        def handed_over(outcome: Outcome) -> None:
+            self._end_reload(ReloadAnswer(connections=outcome, new_pids=new_pids, old_pids=old_pids), done)
+
+        self._retirements.begin(retiring, result.generation.config.daemon, progress, handed_over)
 
     def _end_reload(self, answer: ReloadAnswer, done: Callable[[ReloadAnswer], None]) -> None:
         if self._standing.state == "reloading":

@@ -9,10 +9,11 @@ import time
 from collections.abc import MutableMapping, Sequence
 from typing import Final
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
+
 LOG = logging.getLogger(__name__)
 
 VARIABLE: Final = "NOTIFY_SOCKET"
-_MOST_FDS: Final = 253  # SCM_MAX_FD, of one datagram
 
 
 class Notifier:
@@ -68,7 +69,7 @@ class Notifier:
 
         It is not to watch them (FDPOLL=0): a listening socket has nothing to say to it.
         """
-        parts = [fds[index : index + _MOST_FDS] for index in range(0, len(fds), _MOST_FDS)]
+        parts = [fds[index : index + MOST_IN_A_MESSAGE] for index in range(0, len(fds), MOST_IN_A_MESSAGE)]
         return all(self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", fds=part) for part in parts)
 
     def forget(self, name: str) -> None:

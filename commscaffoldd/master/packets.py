@@ -1,4 +1,4 @@
-"""JSON objects with descriptors, one a packet, between two masters: over a sequenced-packet socket, unix(7)."""
+"""JSON objects with descriptors, one a packet: over a sequenced-packet socket, unix(7), to a master or a worker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from typing import Final
 
 import msgspec
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import READ, Loop
 
-MOST_FDS: Final = 253  # of one packet: SCM_MAX_FD
 _PACKET: Final = 1 << 17  # bytes
+
+
+def send_packet(connected: socket.socket, message: JsonObject, fds: Sequence[int] = ()) -> bool:
+    """Send an object with descriptors; `False` if the other side has gone, or does not read."""
+    try:
+        socket.send_fds(connected, [msgspec.json.encode(message)], fds)
+    except OSError:
+        return False
+    return True
 
 
 class PacketLink:
@@ -40,11 +49,7 @@ class PacketLink:
 
     def send(self, message: JsonObject, fds: Sequence[int] = ()) -> bool:
         """Send a packet; `False` if the other side has gone, or does not read."""
-        try:
-            socket.send_fds(self._socket, [msgspec.json.encode(message)], fds)
-        except OSError:
-            return False
-        return True
+        return send_packet(self._socket, message, fds)
 
     def close(self) -> None:
         """Close. May be called twice."""
@@ -59,7 +64,7 @@ class PacketLink:
     def _readable(self, _events: int) -> None:
         while self._socket.fileno() >= 0:
             try:
-                data, fds, _, _ = socket.recv_fds(self._socket, _PACKET, MOST_FDS)
+                data, fds, _, _ = socket.recv_fds(self._socket, _PACKET, MOST_IN_A_MESSAGE)
             except BlockingIOError:
                 return
             except OSError:

@@ -156,7 +156,7 @@ class Replacement:
         self._supervisor.hold()
 
         def done(outcome: Outcome) -> None:
-            self._done(UpgradeAnswer((), 0, successor.pid, successor.version, outcome))
+            self._done(UpgradeAnswer(connections=outcome, pid=successor.pid, version=successor.version))
             self.check()
 
         self._retirements().begin(workers, self._supervisor.generation.config.daemon, self._progress, done)

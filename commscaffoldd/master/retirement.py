@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from commscaffoldd.config.schema import Daemon
-from commscaffoldd.master.handover import NO_RECEIVER, Handovers, Outcome
+from commscaffoldd.master.handover import Handovers, Outcome
 from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.status import open_connections
 from commscaffoldd.master.workers import Fleet, State, Worker
+from commscaffoldd.worker.handover.reasons import NO_RECEIVER
 
 LOG = logging.getLogger(__name__)
 

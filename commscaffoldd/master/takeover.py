@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
@@ -20,7 +19,7 @@ from commscaffoldd.master.execution import VARIABLE, TakeoverOrder
 from commscaffoldd.master.handover import pass_on
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop
-from commscaffoldd.master.packets import PacketLink
+from commscaffoldd.master.packets import PacketLink, send_packet
 from commscaffoldd.master.pidfile import Pidfile
 from commscaffoldd.master.prepare import Prepared, StartRefused, prepare
 from commscaffoldd.master.readiness import Failed, Ready
@@ -81,11 +80,7 @@ class Takeover:
         return [fd] if fd >= 0 else []
 
     def _say(self, message: JsonObject) -> None:
-        if self._link is not None:
-            self._link.send(message)
-        else:
-            with contextlib.suppress(OSError):
-                self._socket.send(msgspec.json.encode(message))
+        send_packet(self._socket, message)  # an old master that has gone will be noticed: see `_ended`
 
     def _received(self, message: JsonObject, fds: list[int]) -> None:
         assert self._charge is not None, "attached"

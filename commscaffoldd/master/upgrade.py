@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.master.batch import FAILURE
 from commscaffoldd.master.children import Children, describe_end
 from commscaffoldd.master.execution import execute
 from commscaffoldd.master.lines import JsonObject
 from commscaffoldd.master.loop import Loop, Timer
-from commscaffoldd.master.packets import MOST_FDS, PacketLink
+from commscaffoldd.master.packets import PacketLink
 
 LOG = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Upgrade:
         """Ends of socket pairs, whose other ends the new master's workers have; none if that has gone."""
         if self._link is None or self._successor is None:
             return []
-        pairs = [socket.socketpair() for _ in range(min(self._successor.workers, MOST_FDS))]
+        pairs = [socket.socketpair() for _ in range(min(self._successor.workers, MOST_IN_A_MESSAGE))]
         sent = self._link.send({"adopt": len(pairs)}, [theirs.fileno() for _, theirs in pairs])
         for ours, theirs in pairs:
             theirs.close()

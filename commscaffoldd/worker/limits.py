@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import logging
-import resource
-from typing import Final
+
+from commscaffoldd.core.descriptors import SERVING, allow_descriptors, most_descriptors
 
 logger = logging.getLogger(__name__)
 
-SPARE: Final = 128  # descriptors beside the connections: listeners, log, epoll, and what plugins open
-
 
 def raise_descriptor_limit(connections: int) -> None:
-    """Raise the soft limit of open files (setrlimit(2)) so that this many connections fit, up to the hard limit.
-
-    The usual soft limit, 1,024, is made for programs that call select(2); a server would stand still at it.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + SPARE
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
+    """Raise the soft limit of open files so that this many connections fit, up to the hard limit."""
+    wanted, most = connections + SERVING, most_descriptors()
+    allow_descriptors(min(wanted, most))
+    if most < wanted:
         logger.warning(
-            f"the limit of open files is {hard}, too few for connections.max = {connections}: "
+            f"the limit of open files is {most}, too few for connections.max = {connections}: "
             f"{wanted} are needed (LimitNOFILE= in the unit, or ulimit -n)"
         )

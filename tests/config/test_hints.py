@@ -18,7 +18,7 @@ CONFIG = Config(path=Path("x"), connections=ConnectionSettings(max=100), daemon=
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 200))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 300))
 
 
 def test_what_is_well_gives_no_hint() -> None:
@@ -31,9 +31,9 @@ def test_a_user_that_cannot_be_taken_on(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_more_clients_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 163))
-    assert "the limit is 163" in hints(CONFIG)[0]
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 164))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 227))
+    assert "the limit is 227" in hints(CONFIG)[0]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 228))
     assert hints(CONFIG) == []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100, resource.RLIM_INFINITY))
     assert hints(CONFIG) == []

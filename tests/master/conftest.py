@@ -20,6 +20,7 @@ import pytest
 from commscaffoldd.master import control_client
 from commscaffoldd.master.loop import Loop
 from commscaffoldd.master.pidfile import running_pid
+from tests.master.fleet_rig import FleetRig
 
 SCRIPT = Path(__file__).with_name("fake_daemon.py")
 WITHIN = 20.0
@@ -148,6 +149,14 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="cs"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def rig(loop: TestLoop, folder: Path) -> Iterator[FleetRig]:
+    """A fleet, all of whose workers are ended at the end."""
+    made = FleetRig(loop, folder)
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.reactor import Reactor
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.worker.handover.parcels import (
-    NO_RECEIVER,
     BrokenStreamError,
     Late,
     Moving,
@@ -20,6 +19,7 @@ from commscaffoldd.worker.handover.parcels import (
     Taken,
     close_quietly,
 )
+from commscaffoldd.worker.handover.reasons import NO_RECEIVER
 
 logger = logging.getLogger(__name__)
 

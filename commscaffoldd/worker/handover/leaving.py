@@ -14,7 +14,6 @@ from commscaffoldd.core.engine import Engine
 from commscaffoldd.core.slot import Slot
 from commscaffoldd.worker.handover.arriving import describe_layout
 from commscaffoldd.worker.handover.parcels import (
-    NO_RECEIVER,
     BrokenStreamError,
     Late,
     Moving,
@@ -22,14 +21,12 @@ from commscaffoldd.worker.handover.parcels import (
     Refused,
     Taken,
 )
+from commscaffoldd.worker.handover.reasons import NO_ANSWER, NO_RECEIVER, TOO_LONG
 
 WINDOW: Final = 16  # connections on their way to one worker at the same time: so few clients wait at once
 STALLED: Final = 0.05  # seconds in which most are ready; who takes longer, since a handler runs, holds nobody else up
 TELL: Final = 0.5  # seconds between two reports
 PATIENCE: Final = 2.0  # seconds for a worker to answer, or to read on; then what it has not answered is called back
-
-TOO_LONG: Final = "a handler was still running when the time was over"
-NO_ANSWER: Final = "the other worker did not answer in time"
 
 
 class Lane(Struct, eq=False):

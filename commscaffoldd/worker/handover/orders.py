@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from commscaffoldd.core.assembly import Core
+from commscaffoldd.core.descriptors import MOST_IN_A_MESSAGE
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.worker.handover.arriving import Arrival
 from commscaffoldd.worker.handover.leaving import Leaving, Report
 from commscaffoldd.worker.handover.parcels import ParcelStream
 
 _PACKET: Final = 65536  # bytes of an order, at most
-_FDS: Final = 253  # of one order: SCM_MAX_FD, unix(7)
 
 
 class Orders:
@@ -55,7 +55,7 @@ class Orders:
     def _readable(self) -> None:
         while True:
             try:
-                data, fds, _, _ = socket.recv_fds(self._orders, _PACKET, _FDS)  # it ignores flags
+                data, fds, _, _ = socket.recv_fds(self._orders, _PACKET, MOST_IN_A_MESSAGE)  # it ignores flags
             except BlockingIOError:
                 return
             except OSError:

@@ -20,9 +20,6 @@ import msgspec
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.moving import ConnectionState
 
-NO_RECEIVER: Final = "no worker was left to take it"
-"""A reason that the master knows: it tries again, with those who serve then."""
-
 _LENGTH: Final = struct.Struct(">I")
 _READ: Final = 65536  # bytes
 _FDS: Final = 64  # descriptors that one read may bring

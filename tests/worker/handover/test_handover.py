@@ -16,8 +16,9 @@ from commscaffoldd.core import reasons
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings
 from commscaffoldd.worker.handover.arriving import Arrival
-from commscaffoldd.worker.handover.leaving import NO_ANSWER, WINDOW, Leaving, Report
-from commscaffoldd.worker.handover.parcels import NO_RECEIVER, ParcelStream
+from commscaffoldd.worker.handover.leaving import WINDOW, Leaving, Report
+from commscaffoldd.worker.handover.parcels import ParcelStream
+from commscaffoldd.worker.handover.reasons import NO_ANSWER, NO_RECEIVER
 from tests.core.peers import Peer
 from tests.core.reactor_rig import ReactorRig, reactor_rig, route
 from tests.core.waiting import wait_until
