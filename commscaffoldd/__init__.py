@@ -3,9 +3,11 @@
 What a plugin needs is imported from here: `from commscaffoldd import handler, hookimpl`.
 """
 
+from commscaffoldd.codecs import codec
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.refusal import Refuse
 from commscaffoldd.core.request import Request
 from commscaffoldd.plugin.api import handler, hookimpl
 from commscaffoldd.version import __version__
 
-__all__ = ["Connection", "Request", "__version__", "handler", "hookimpl"]
+__all__ = ["Connection", "Refuse", "Request", "__version__", "codec", "handler", "hookimpl"]

@@ -22,12 +22,13 @@ ALLOWED = {
     "native": {"core"},
     "log": set[str](),
     "config": {"core"},
-    "client": {"core"},
-    "plugin": {"core"},
-    TOP: {"core", "plugin", "version"},
-    "worker": {"core", "plugin", "config", "log", "version", TOP},
-    "master": {"core", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {"core", "plugin", "config", "log", "worker", "master", "client", "version", TOP},
+    "client": {"core", "codecs"},
+    "codecs": {"core"},
+    "plugin": {"core", "codecs"},
+    TOP: {"core", "codecs", "plugin", "version"},
+    "worker": {"core", "codecs", "plugin", "config", "log", "version", TOP},
+    "master": {"core", "codecs", "plugin", "config", "log", "worker", "version", TOP},
+    "cli": {"core", "codecs", "plugin", "config", "log", "worker", "master", "client", "version", TOP},
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {

@@ -15,15 +15,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import REFUSED
-from commscaffoldd.core.refusal import Refusal
+from commscaffoldd.core.refusal import Refusal, Refuse
 
 if TYPE_CHECKING:
     from commscaffoldd.core.connection import Connection
     from commscaffoldd.core.request import Request
+
+
+CANCELLED: Final = object()
+"""What is settled with this has no answer, and it says nothing about the handler."""
 
 
 class Deferred:
@@ -88,13 +92,13 @@ class Deferred:
         """
         return self._deferrals.settle(self, body)
 
-    def refuse(self, code: int = REFUSED, text: str = "") -> bool:
+    def refuse(self, code: int = REFUSED, text: str = "refused") -> bool:
         """Answer with an error reply, as `raise Refuse(code, text)` does in a handler. Returns as `reply`.
 
         Raises:
-            ValueError: the code is not one from 1 to 65535.
+            TypeError, ValueError: as `Refuse`.
         """
-        return self._deferrals.settle(self, Refusal.checked(code, text))
+        return self._deferrals.settle(self, error=Refuse(code, text))
 
     def fail(self, error: BaseException) -> bool:
         """Answer as if the handler had raised this. Returns as `reply`."""
@@ -120,7 +124,7 @@ class Deferred:
         """What it was settled with, encoded; raises what it failed with. Once it is settled."""
         if self._error is not None:
             raise self._error
-        if self.encode is None or self._result is None or type(self._result) is Refusal:
+        if self.encode is None or self._result is None or type(self._result) is Refusal or self._result is CANCELLED:
             return self._result
         return self.encode(self._result)
 
@@ -203,7 +207,7 @@ class Deferrals:
 
     def cancel(self, deferred: Deferred) -> None:
         """Nobody is there who could have an answer."""
-        if self.settle(deferred) and deferred.cancel is not None:
+        if self.settle(deferred, CANCELLED) and deferred.cancel is not None:
             deferred.cancel()
 
     def suspended(self) -> list[Deferred]:

@@ -68,7 +68,7 @@ def encode_error(message_id: int, code: int, text: str) -> bytes:
 
     An ID beyond 32 bits, possible in a layout with `id:u64`, is given as its low 32 bits: the sequence tells.
     """
-    return _ERROR_HEAD.pack(message_id & _U32, code) + text.encode()
+    return _ERROR_HEAD.pack(message_id & _U32, code) + text.encode(errors="replace")
 
 
 def decode_error(body: bytes) -> tuple[int, int, str]:

@@ -9,10 +9,10 @@ import traceback
 from typing import Final
 
 from commscaffoldd.core.counters import Counters
-from commscaffoldd.core.deferred import Deferred
-from commscaffoldd.core.endpoint import HANDLER_FAILED, QUARANTINED, Endpoint
+from commscaffoldd.core.deferred import CANCELLED, Deferred
+from commscaffoldd.core.endpoint import BAD_BODY, HANDLER_FAILED, QUARANTINED, Endpoint
 from commscaffoldd.core.quarantine import Quarantine
-from commscaffoldd.core.refusal import Refusal
+from commscaffoldd.core.refusal import Refusal, Refuse
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Route
 from commscaffoldd.core.running import Running
@@ -99,7 +99,10 @@ class HandlerRunner:
     def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
         """The reply from what a handler has returned, which is not `None`; an error reply if it cannot be sent."""
         if type(result) is Refusal:
-            counters.quarantined += result.code == QUARANTINED
+            if result.code == QUARANTINED:
+                counters.quarantined += 1
+            else:
+                self._quarantine.undecided(request)
             return endpoint.error_reply(request.id, request.sequence, result.code, result.text)
         try:
             body = _as_reply(request.route, result)
@@ -131,6 +134,9 @@ class HandlerRunner:
             result = deferred.outcome()
         except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
             return self.fail(request, endpoint, counters, error)
+        if result is CANCELLED:
+            self._quarantine.undecided(request)
+            return None
         if result is None:
             self.succeed(request)
             return None
@@ -141,12 +147,22 @@ class HandlerRunner:
         self._quarantine.succeeded(request)
 
     def fail(self, request: Request, endpoint: Endpoint, counters: Counters, error: BaseException) -> Reply | None:
-        """The error reply for a handler that failed, if the endpoint has them; logged, and counted."""
+        """The error reply for a handler that raised, if the endpoint has them; a failure is logged, and counted."""
         _abandon(request)
+        if isinstance(error, Refuse):
+            return self._refuse(request, endpoint, error)
         counters.handler_errors += 1
         self._failures.report(request, error)
         self._quarantine.failed(request, error)
         return endpoint.error_reply(request.id, request.sequence, HANDLER_FAILED, "the handler failed")
+
+    def _refuse(self, request: Request, endpoint: Endpoint, refuse: Refuse) -> Reply | None:
+        """A handler that refuses a message is well. A body that does not fit has not reached it."""
+        if refuse.code == BAD_BODY:
+            self._quarantine.undecided(request)
+        else:
+            self.succeed(request)
+        return endpoint.error_reply(request.id, request.sequence, refuse.code, refuse.text)
 
     def finish_late(self, request: Request, counters: Counters, result: object) -> None:
         """What a handler has returned after it was given up: nobody gets it."""
@@ -155,6 +171,9 @@ class HandlerRunner:
 
     def fail_late(self, request: Request, counters: Counters, error: BaseException) -> None:
         """A handler has failed after it was given up: that counts as one time-out, and its client has been told."""
+        if isinstance(error, Refuse):
+            self.finish_late(request, counters, error)
+            return
         _abandon(request)
         counters.handler_errors += 1
         self._failures.report(request, error)

@@ -160,6 +160,15 @@ class Quarantine:
                 self._forget(trouble)
                 logger.warning(f"{trouble} is released: it has handled a message again")
 
+    def undecided(self, request: Request) -> None:
+        """A message has not reached its handler, so it says nothing of it: if it was the try, the next one is."""
+        if request.id not in self._troubles:
+            return
+        with self._lock:
+            trouble = self._troubles.get(request.id)
+            if trouble is not None and trouble.probe is request:
+                trouble.probe = None
+
     # -- what operators see and do -------------------------------------------------------------------------
 
     def inherit(self, message_id: int, reason: str, span: float) -> None:

@@ -1,4 +1,4 @@
-"""A refusal: what is returned in a reply's place if a message is not to be handled."""
+"""A refusal: what takes a reply's place if a message is not to be handled. It is not a handler's failure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Final
 
 from msgspec import Struct
 
-MAX_CODE: Final = 0xFFFF
+from commscaffoldd.core.endpoint import REFUSED
+
+MAX_CODE: Final = 0xFFFF  # an error reply has a u16 for it
 
 
 class Refusal(Struct, frozen=True):
-    """An error reply to be made, with a code of `endpoint` or a plugin's own. It is not a handler's failure.
+    """An error reply to be made, with a code of `endpoint` or a plugin's own.
 
-    `HandlerRunner.finish` makes the reply of it, without log and quarantine. An exception by which plugins refuse a
-    message is to be told from a failure in `HandlerRunner.fail`, and to become one of these.
+    It is returned in a reply's place if the message has not reached its handler. `HandlerRunner` makes the reply,
+    without a log line, and it counts neither as the handler's failure nor as its success.
 
     Attributes:
         code: the error reply's.
@@ -23,10 +25,33 @@ class Refusal(Struct, frozen=True):
     code: int
     text: str
 
-    @classmethod
-    def checked(cls, code: object, text: object) -> Refusal:
-        """One from what a plugin gives. Raises ValueError if the code is not one from 1 to 65535."""
-        if not isinstance(code, int) or isinstance(code, bool) or not 1 <= code <= MAX_CODE:
-            allowed = f"an int from 1 to {MAX_CODE} (1000 and above are plugins' own)"
-            raise ValueError(f"an error reply's code is {allowed}, not {code!r}")
-        return cls(code, str(text))
+
+class Refuse(Exception):  # noqa: N818  it reads as what it does: raise Refuse(1001, "no such room")
+    """Raised by a handler or a middleware: the client gets this error reply, and the log nothing.
+
+    Attributes:
+        code: 1 to 65535. 7 means that the message is refused, codes from 1000 on are for plugins to define; the
+            others are the daemon's own (docs/protocol.md).
+        text: for the client.
+    """
+
+    def __init__(self, code: int = REFUSED, text: str = "refused") -> None:
+        """Say why.
+
+        Raises:
+            TypeError: the code is no integer, or the text no string.
+            ValueError: the code is not from 1 to 65535.
+        """
+        if not isinstance(code, int) or isinstance(code, bool):
+            raise TypeError(f"Refuse({code!r}): a code is an int from 1 to {MAX_CODE}; the text comes after it")
+        if not 1 <= code <= MAX_CODE:
+            raise ValueError(f"Refuse({code}): a code is from 1 to {MAX_CODE}; those from 1000 on are plugins' own")
+        if not isinstance(text, str):
+            raise TypeError(f"Refuse({code}, {text!r}): the text is a str")
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+    def __str__(self) -> str:
+        """As an operator reads it, should it end up in a log."""
+        return f"error {self.code}: {self.text}"

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import pluggy
 
+from commscaffoldd.codecs.base import FORMATS, Format
 from commscaffoldd.core.route import Mode
 
 PROJECT: Final = "commscaffoldd"
@@ -22,19 +23,21 @@ LONGEST_TIMEOUT: Final = 86400 * 365  # seconds; that of the configuration
 hookimpl: Final = pluggy.HookimplMarker(PROJECT)
 """Marks a function or method as the implementation of the hook whose name it bears."""
 
-HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., bytes | None])
+HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., object])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HandlerMark:
     """One `@handler` on a function: the message ID, where the function is to run, and for how long it may.
 
-    `timeout` is in seconds; 0: for ever, `None`: as is configured.
+    `timeout` is in seconds; 0: for ever, `None`: as is configured. `format` is that of bodies and replies whose types
+    have no encoding of their own.
     """
 
     id: int
     mode: Mode
     timeout: float | None = None
+    format: Format | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,13 +54,20 @@ class WorkerInfo:
 
 
 def handler(
-    message_id: int, /, *, inline: bool = False, concurrent: bool = False, timeout: float | None = None
+    message_id: int,
+    /,
+    *,
+    inline: bool = False,
+    concurrent: bool = False,
+    timeout: float | None = None,
+    format: Format | None = None,  # noqa: A002  it is the word for it
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Make a function the handler of a message ID; put several on one function for several IDs.
 
-    The function takes one argument, the request, and returns `bytes` for a reply or `None` for none. It stays
-    callable as before. Without options it runs in a pool thread, in order with its connection's other
-    messages.
+    The function's first parameter is the request. One named `body` is the message's body, decoded as its annotation
+    says; others are given what their annotation names (docs/plugins.md). It returns a reply, encoded as the return
+    annotation says and without one `bytes`, or `None` for none. It stays callable as before. Without options it runs
+    in a pool thread, in order with its connection's other messages.
 
     Args:
         message_id: 1 to 2**64-1; the layout in use may allow fewer.
@@ -66,10 +76,13 @@ def handler(
         concurrent: run in a pool thread without waiting for the connection's earlier messages.
         timeout: seconds; the client of a message whose handler runs longer is told so, and what the handler returns
             after that is dropped. 0: never, `None`: `business.handler_timeout` of the configuration.
+        format: "msgpack" (as without it) or "json": how bodies and replies travel whose types have no encoding of
+            their own.
 
     Raises:
         TypeError: the message ID is not an int, the timeout is no number, or what is decorated cannot be a handler.
-        ValueError: the message ID or the timeout is out of range, the ID is there twice, or both modes are given.
+        ValueError: the message ID or the timeout is out of range, the ID is there twice, both modes are given, or
+            there is no such format.
     """
     _check_id(message_id)
     if inline and concurrent:
@@ -78,7 +91,10 @@ def handler(
             "runs on the reactor, a concurrent one in the pool"
         )
     _check_timeout(message_id, timeout)
-    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool", timeout)
+    if format is not None and format not in FORMATS:
+        raise ValueError(f"handler({message_id}, format={format!r}): a format is {' or '.join(map(repr, FORMATS))}")
+    mode: Mode = "inline" if inline else "concurrent" if concurrent else "pool"
+    mark = HandlerMark(message_id, mode, timeout, format)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
         marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from commscaffoldd.codecs import protobuf
+
 MAX_REASON = 600
 
 
@@ -121,7 +123,11 @@ def _reason(plugin: str, root: Path, error: BaseException) -> str:
 
 
 def _import_hint(root: Path, error: BaseException) -> str:
-    if not isinstance(error, ModuleNotFoundError) or not error.name or "." in error.name:
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    if error.name in ("google", "google.protobuf"):
+        return f" (protobuf messages need one more package: {protobuf.INSTALL})"
+    if "." in error.name:
         return ""
     if root.is_dir() and ((root / f"{error.name}.py").is_file() or (root / error.name).is_dir()):
         return f" (within the package write: from . import {error.name})"

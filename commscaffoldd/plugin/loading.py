@@ -11,8 +11,8 @@ from typing import Any
 
 from commscaffoldd.plugin.discovery import Source
 from commscaffoldd.plugin.errors import PluginError, from_exception
+from commscaffoldd.plugin.handlers import Handler, read_handlers
 from commscaffoldd.plugin.hooks import HookCall, check_hook, hook_call, hook_name
-from commscaffoldd.plugin.routes import check_handler
 from commscaffoldd.plugin.scan import Marked, functions_of, modules_of, unused_classes
 
 
@@ -23,7 +23,7 @@ class LoadedPlugin:
     name: str
     root: Path
     settings: dict[str, Any]
-    handlers: list[Marked] = dataclasses.field(default_factory=list)
+    handlers: list[Handler] = dataclasses.field(default_factory=list)
     hooks: list[tuple[HookCall, Marked]] = dataclasses.field(default_factory=list)
     errors: list[PluginError] = dataclasses.field(default_factory=list)
 
@@ -141,6 +141,6 @@ def _take_one(plugin: LoadedPlugin, marked: Marked) -> None:
     elif marked.hook is not None:
         plugin.hooks.append((hook_call(plugin.name, plugin.root, plugin.settings, marked), marked))
     if marked.handlers:
-        plugin.handlers.append(marked)
-        if error := check_handler(plugin.name, marked):
-            plugin.errors.append(error)
+        handlers, errors = read_handlers(plugin.name, marked)
+        plugin.handlers += handlers
+        plugin.errors += errors

@@ -2,69 +2,56 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 from commscaffoldd.core.route import Route
+from commscaffoldd.plugin.binding import bind, missing
 from commscaffoldd.plugin.errors import PluginError
-from commscaffoldd.plugin.hooks import parameters, unsupported_kind
-from commscaffoldd.plugin.scan import Marked
-
-
-def check_handler(plugin: str, marked: Marked) -> PluginError | None:
-    """What is wrong with a function as a handler."""
-    ids = ", ".join(str(mark.id) for mark in marked.handlers)
-    if kind := unsupported_kind(marked.function):
-        return PluginError(
-            plugin,
-            f"handler {marked.qualname} of message ID {ids} is {kind}, which is not supported (yet): use a "
-            "plain def that returns bytes or None",
-            marked.file,
-            marked.line,
-        )
-    try:
-        signature = inspect.signature(marked.function)
-    except ValueError:  # written in C, without a signature to look at
-        return None
-    try:
-        signature.bind(None)
-    except TypeError:
-        return PluginError(
-            plugin,
-            f"handler {marked.qualname}{parameters(signature)} of message ID {ids} must take one argument, "
-            "the request",
-            marked.file,
-            marked.line,
-        )
-    return None
+from commscaffoldd.plugin.handlers import Handler, handler_error
+from commscaffoldd.plugin.injection import Injected
 
 
 def build_routes(
-    handlers: Mapping[str, Sequence[Marked]],
+    handlers: Mapping[str, Sequence[Handler]], injected: Mapping[str, Injected]
 ) -> tuple[dict[int, Route], list[PluginError]]:
-    """The routes by message ID, and one error for each ID that more than one handler claims.
+    """The routes by message ID, and the errors: handlers that want what is not there, and IDs that several claim.
 
     Args:
         handlers: the handlers of each plugin, by its name.
+        injected: what each plugin's handlers can be given by type, by the plugin's name.
     """
-    claims: dict[int, list[tuple[Route, Marked]]] = {}
+    errors: list[PluginError] = []
+    claims: dict[int, list[tuple[Route, Handler]]] = {}
     for plugin, functions in handlers.items():
-        for marked in functions:
-            for mark in marked.handlers:
-                route = Route(mark.id, marked.function, plugin, marked.qualname, mark.mode, mark.timeout)
-                claims.setdefault(mark.id, []).append((route, marked))
+        wrong: dict[tuple[int, str], list[Handler]] = {}  # by function and reason: said once, with all its IDs
+        for handler in functions:
+            reasons = missing(handler.signature, injected[plugin])
+            for reason in reasons:
+                wrong.setdefault((id(handler.marked), reason), []).append(handler)
+            route = _route(plugin, handler, {} if reasons else injected[plugin])
+            claims.setdefault(handler.mark.id, []).append((route, handler))
+        errors += [
+            handler_error(plugin, same[0].marked, [handler.mark for handler in same], reason)
+            for (_, reason), same in wrong.items()
+        ]
     routes = {message_id: claimants[0][0] for message_id, claimants in sorted(claims.items())}
-    errors = [_conflict(claimants) for claimants in claims.values() if len(claimants) > 1]
+    errors += [_conflict(claimants) for claimants in claims.values() if len(claimants) > 1]
     return routes, errors
 
 
-def _conflict(claimants: Iterable[tuple[Route, Marked]]) -> PluginError:
+def _route(plugin: str, handler: Handler, injected: Injected) -> Route:
+    mark, marked = handler.mark, handler.marked
+    function = bind(marked.function, handler.signature, injected)
+    return Route(mark.id, function, plugin, marked.qualname, mark.mode, mark.timeout)
+
+
+def _conflict(claimants: Iterable[tuple[Route, Handler]]) -> PluginError:
     (first, _), *others = claimants = list(claimants)
-    route, marked = others[-1]
-    named = " and ".join(f"{r.name} of plugin {r.plugin} ({m.place})" for r, m in claimants)
+    route, handler = others[-1]
+    named = " and ".join(f"{r.name} of plugin {r.plugin} ({h.marked.place})" for r, h in claimants)
     return PluginError(
         route.plugin,
         f"message ID {first.id} is claimed by {named}; an ID has one handler: change an ID, or disable a plugin",
-        marked.file,
-        marked.line,
+        handler.marked.file,
+        handler.marked.line,
     )

@@ -102,7 +102,7 @@ def test_it_may_be_answered_before_its_handler_has_returned(mode: Mode) -> None:
     ("answer", "expected"),
     [
         (lambda one: one.refuse(1234, "no money"), (1234, "no money")),
-        (lambda one: one.refuse(), (REFUSED, "")),
+        (lambda one: one.refuse(), (REFUSED, "refused")),
         (lambda one: one.fail(ValueError("a secret")), (HANDLER_FAILED, "the handler failed")),
         (lambda one: one.reply("text"), (HANDLER_FAILED, "the handler failed")),
     ],
@@ -124,7 +124,7 @@ def test_a_code_that_does_not_fit_the_error_reply_is_refused_at_once(code: Any) 
     with reactor_rig(route(LATER, desk)) as rig:
         rig.connect().send(LATER)
         (deferred,) = desk.take(rig)
-        with pytest.raises(ValueError, match=r"an int from 1 to 65535"):
+        with pytest.raises((TypeError, ValueError), match=r"from 1 to 65535"):
             deferred.refuse(code)
         deferred.reply()
 

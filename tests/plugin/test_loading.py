@@ -17,29 +17,32 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
     [
         (
             "@handler(5)\ndef f(): ...",
-            "2: handler f() of message ID 5 must take one argument, the request",
+            "2: handler f of message ID 5: its parameters are (): the first one must take the request",
         ),
         (
             "@handler(5)\n@handler(6)\ndef f(request: int, more: str) -> bytes: ...",
-            "2: handler f(request, more) of message ID 5, 6 must take one argument, the request",
+            (
+                "2: handler f of message ID 5, 6: parameter more: str is given to no handler (there are: Connection; "
+                "the message's body is given to a parameter named body)"
+            ),
         ),
         (
             "@handler(5)\nasync def f(request): ...",
             (
-                "2: handler f of message ID 5 is an async function, which is not supported (yet): use a plain "
-                "def that returns bytes or None"
+                "2: handler f of message ID 5: is an async function, which is not supported (yet): use a plain "
+                "def that returns its reply"
             ),
         ),
         (
             "@handler(5)\ndef f(request): yield b''",
             (
-                "2: handler f of message ID 5 is a generator (it contains yield), which is not supported (yet): "
-                "use a plain def that returns bytes or None"
+                "2: handler f of message ID 5: is a generator (it contains yield), which is not supported (yet): "
+                "use a plain def that returns its reply"
             ),
         ),
         (
             "class A:\n    @handler(5)\n    def f(request): ...\n@hookimpl\ndef create_plugin(): return A()",
-            "3: handler A.f() of message ID 5 must take one argument, the request",
+            "3: handler A.f of message ID 5: its parameters are (): the first one must take the request",
         ),
         (
             "@hookimpl\ndef conection_closed(connection): ...",

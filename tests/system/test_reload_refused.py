@@ -74,7 +74,7 @@ FINE = "@handler(7)\ndef seven(request): ...\n"
         (HEAD + FINE + "@hookimpl\ndef self_test(): raise ValueError('disk is full')", 5, "disk is full"),
         (HEAD + FINE + "@hookimpl\ndef create_plugin(settings): return 1 / 0", 5, "ZeroDivisionError"),
         (HEAD + FINE + "@hookimpl\ndef conection_opened(connection): ...", 4, "did you mean 'connection_opened'"),
-        (HEAD + "@handler(7)\ndef seven(): ...", 2, "must take one argument"),
+        (HEAD + "@handler(7)\ndef seven(): ...", 2, "the first one must take the request"),
         (HEAD + "@handler(7)\nasync def seven(request): ...", 2, "async"),
         ("import sys\nsys.exit(0)", 2, "called sys.exit(0)"),
         ("x = 1", 0, "has no @handler and no @hookimpl"),

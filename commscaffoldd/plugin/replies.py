@@ -1,0 +1,33 @@
+"""From what a handler returns to the body that is sent, or an error that says what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from commscaffoldd.plugin.signature import HandlerSignature
+
+Finish: TypeAlias = Callable[[Any], Any]
+"""Encodes what a handler has returned; `None` stays `None` where a handler may be silent."""
+
+
+class WrongReplyError(TypeError):
+    """A handler has returned what its annotation does not promise, or what cannot be encoded."""
+
+
+def finishing(name: str, signature: HandlerSignature) -> Finish | None:
+    """What encodes a handler's replies; `None` if they are bytes already."""
+    if signature.reply is None:
+        return None
+    encode, may_be_silent = signature.reply.encode, signature.may_be_silent
+    done = "yielded" if signature.is_stream else "returned"
+
+    def finish(result: object) -> bytes | None:
+        if result is None and may_be_silent:
+            return None
+        try:
+            return encode(result)
+        except Exception as error:  # whatever an encoder, or a type's own code, has against it
+            raise WrongReplyError(f"{name} {done} what cannot be sent: {error}") from error
+
+    return finish
