@@ -18,8 +18,8 @@ from commscaffoldd.cli.failure import Failure, describe
 from commscaffoldd.cli.options import config_option, json_option, layout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id, to_optional_message_id
 from commscaffoldd.cli.speech import layout_for
-from commscaffoldd.client.blocking import MAX_BODY
 from commscaffoldd.client.descriptors import TooManyConnections
+from commscaffoldd.client.frame_client import MAX_BODY
 from commscaffoldd.client.load import Load
 from commscaffoldd.client.load_plan import LoadPlan
 from commscaffoldd.client.load_result import LoadResult

@@ -12,7 +12,7 @@ from commscaffoldd.cli.failure import Failure, describe
 from commscaffoldd.cli.options import config_option, layout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id
 from commscaffoldd.cli.speech import layout_for
-from commscaffoldd.client import Client, ClientError, Frame
+from commscaffoldd.client import ClientError, Frame, FrameClient
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import Layout
 
@@ -68,7 +68,7 @@ def call(
         layout.check_fits(message_id, len(content))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _connect(address, layout, timeout, TracingClient if verbose else Client) as client:
+    with _connect(address, layout, timeout, TracingClient if verbose else FrameClient) as client:
         try:
             if no_reply:
                 client.send(message_id, content)
@@ -79,7 +79,7 @@ def call(
     _print(reply, in_hex=in_hex)
 
 
-class TracingClient(Client):
+class TracingClient(FrameClient):
     """A client that shows the header of every frame on stderr."""
 
     def send(self, message_id: int, body: bytes = b"", sequence: int | None = None) -> int:
@@ -101,7 +101,7 @@ class TracingClient(Client):
         click.echo(f"{direction} {', '.join([*parts, f'body {len(frame.body)} bytes'])}: {header.hex(' ')}", err=True)
 
 
-def _connect(address: Address, layout: Layout, timeout: float, client: type[Client]) -> Client:
+def _connect(address: Address, layout: Layout, timeout: float, client: type[FrameClient]) -> FrameClient:
     try:
         return client(address, layout, timeout)
     except TimeoutError:

@@ -1,12 +1,12 @@
-"""The client library: a small blocking client for every header layout.
+"""The client library: a client that works frame by frame, for every header layout.
 
-from commscaffoldd.client import Client
+from commscaffoldd.client import FrameClient
 
-with Client("127.0.0.1:9000") as client:
+with FrameClient("127.0.0.1:9000") as client:
     assert client.call(1, b"hello") == b"hello"
 """
 
-from commscaffoldd.client.blocking import Client, Frame
 from commscaffoldd.client.errors import ClientError, ConnectionClosed, ErrorReply, FrameError
+from commscaffoldd.client.frame_client import Frame, FrameClient
 
-__all__ = ["Client", "ClientError", "ConnectionClosed", "ErrorReply", "Frame", "FrameError"]
+__all__ = ["ClientError", "ConnectionClosed", "ErrorReply", "Frame", "FrameClient", "FrameError"]

@@ -8,8 +8,8 @@ import socket
 import time
 from typing import Final
 
-from commscaffoldd.client.blocking import MAX_BODY
 from commscaffoldd.client.errors import ErrorReply
+from commscaffoldd.client.frame_client import MAX_BODY
 from commscaffoldd.client.load_errors import ConnectionLost, ErrorTally, Kind
 from commscaffoldd.client.load_meter import Meter
 from commscaffoldd.client.load_plan import LoadPlan

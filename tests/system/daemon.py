@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import tomli_w
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.engine import VARIABLE as ENGINE
 from commscaffoldd.core.layout import PRESETS, Layout
 from commscaffoldd.master import control_client
@@ -241,7 +241,7 @@ class Daemon:
         """The master's pid, as its pidfile has it."""
         return int(self.pidfile.read_text())
 
-    def worker_of(self, client: Client) -> int:
+    def worker_of(self, client: FrameClient) -> int:
         """The number of the worker that serves this client of a TCP listener."""
         own = "{}:{}".format(*client._socket.getsockname()[:2])
 
@@ -265,9 +265,9 @@ class Daemon:
         """A listener's header layout, if it is a preset."""
         return PRESETS[self.config["listen"][listener].get("layout", "standard")]
 
-    def connect(self, listener: int = 0, timeout: float = 15.0) -> Client:
+    def connect(self, listener: int = 0, timeout: float = 15.0) -> FrameClient:
         """A client; close it."""
-        return Client(self.address(listener), self.layout(listener), timeout)
+        return FrameClient(self.address(listener), self.layout(listener), timeout)
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from tests.system.daemon import Daemon
 from tests.system.ports import is_free
 from tests.system.service_manager import ServiceManager
@@ -145,7 +145,7 @@ def test_the_sockets_of_socket_units_are_not_stored(daemon: Daemon, manager: Ser
         program, fds = manager.launcher(game=passed.fileno())
         daemon.start_foreground(program, fds)
         real = "{}:{}".format(*passed.getsockname())
-    with Client(real, daemon.layout(), 15.0) as client:
+    with FrameClient(real, daemon.layout(), 15.0) as client:
         assert client.call(1, b"hello") == b"hello"
     assert [one["address"] for one in daemon.status()["listen"]] == [real, own]
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from tests.system.daemon import Daemon
 from tests.system.load import Load
 from tests.system.waiting import wait_until
@@ -219,7 +219,7 @@ def test_a_reload_cuts_a_rebalancing_short(daemon: Daemon) -> None:
 
 def test_it_works_without_new_connections(daemon: Daemon) -> None:
     daemon.start()
-    clients = [Client(daemon.address(), daemon.layout()) for _ in range(50)]
+    clients = [FrameClient(daemon.address(), daemon.layout()) for _ in range(50)]
     for _ in range(3):
         daemon.reload()
         assert all(client.call(1, b"%d" % number) == b"%d" % number for number, client in enumerate(clients))

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
 from commscaffoldd.client.errors import ErrorReply
+from commscaffoldd.client.frame_client import FrameClient
 from tests.system.daemon import Daemon
 from tests.system.waiting import stays, wait_until
 
@@ -64,7 +64,7 @@ def moody(daemon: Daemon) -> Daemon:
     return daemon
 
 
-def error_of(client: Client, message_id: int, body: bytes) -> int:
+def error_of(client: FrameClient, message_id: int, body: bytes) -> int:
     """The code of the error reply that a message gets; 0 for a reply."""
     try:
         client.call(message_id, body)

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.layout import PRESETS, Layout, LayoutSpec
 from tests.system.conftest import NewDaemon
 from tests.system.daemon import Daemon
@@ -64,7 +64,7 @@ def daemon(new_shared_daemon: NewDaemon, each_engine: str) -> Daemon:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_echo(daemon: Daemon, name: str, kind: str) -> None:
-    with Client(daemon.address(NAMES.index(name) + (7 if kind == "unix" else 0)), layout(name), 15.0) as client:
+    with FrameClient(daemon.address(NAMES.index(name) + (7 if kind == "unix" else 0)), layout(name), 15.0) as client:
         for body in BODIES:
             assert client.call(1, body) == body
         if client.layout.has_id:
@@ -88,7 +88,7 @@ def test_the_bytes_on_the_wire(daemon: Daemon, name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if layout(name).has_id])
 def test_a_heartbeat_is_answered_with_itself(daemon: Daemon, name: str) -> None:
-    with Client(daemon.address(NAMES.index(name)), layout(name), 15.0) as client:
+    with FrameClient(daemon.address(NAMES.index(name)), layout(name), 15.0) as client:
         client.send(0)
         reply = client.receive()
         assert (reply.id, reply.body) == (0, b"")
@@ -98,7 +98,7 @@ def test_a_heartbeat_is_answered_with_itself(daemon: Daemon, name: str) -> None:
 def test_the_largest_body_of_each_layout(daemon: Daemon, name: str) -> None:
     known = layout(name)
     size = min(known.max_body, 1 << 20)
-    with Client(daemon.address(NAMES.index(name)), known, 30.0) as client:
+    with FrameClient(daemon.address(NAMES.index(name)), known, 30.0) as client:
         body = b"x" * size
         assert client.call(1, body) == body
 

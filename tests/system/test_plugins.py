@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commscaffoldd.client.blocking import Client, Frame
+from commscaffoldd.client.frame_client import Frame, FrameClient
 from tests.system.daemon import EXAMPLES, Daemon
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -138,7 +138,7 @@ def _text(text: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _logged_in(daemon: Daemon, listener: int, name: str) -> Iterator[Client]:
+def _logged_in(daemon: Daemon, listener: int, name: str) -> Iterator[FrameClient]:
     with daemon.connect(listener) as client:
         assert client.call(REGISTER, _account(name))[0] == DONE
         assert client.call(LOG_IN, _account(name))[0] == DONE

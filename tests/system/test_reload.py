@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
 from commscaffoldd.client.errors import ConnectionClosed
+from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.layout import PRESETS
 from tests.system.daemon import Daemon
 from tests.system.load import Load
@@ -95,7 +95,7 @@ def test_listeners_are_added_removed_and_changed(daemon: Daemon) -> None:
     unix = daemon.unix_address("s")
     daemon.configure(listen=[{"address": kept}, {"address": removed}, {"address": unix}])
     daemon.start()
-    with Client(removed) as old:
+    with FrameClient(removed) as old:
         assert old.call(1, b"old") == b"old"
         daemon.configure(
             listen=[{"address": kept, "layout": "compact"}, {"address": added}, {"address": unix, "layout": "erlang"}]
@@ -109,9 +109,9 @@ def test_listeners_are_added_removed_and_changed(daemon: Daemon) -> None:
             old.receive()
     wait_until(lambda: is_free(int(removed.rpartition(":")[2])))  # until it ends the old worker holds it open
     with pytest.raises(ConnectionRefusedError):
-        Client(removed)
+        FrameClient(removed)
     for address, layout in ((kept, "compact"), (added, "standard"), (unix, "erlang")):
-        with Client(address, PRESETS[layout]) as client:
+        with FrameClient(address, PRESETS[layout]) as client:
             assert client.call(1, b"new") == b"new"
     assert [one["address"] for one in daemon.status()["listen"]] == [kept, added, unix]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from tests.system.conftest import NewDaemon
 from tests.system.daemon import Config, Daemon, Done
 
@@ -18,7 +18,7 @@ class Running:
     """A daemon under way, and a connection that must not be disturbed."""
 
     daemon: Daemon
-    client: Client
+    client: FrameClient
 
     def refuses(self, *reasons: str, code: int = 78) -> Done:
         """Reload: it is refused for these reasons, and nothing changes."""
@@ -154,7 +154,7 @@ def test_a_new_listeners_port_in_use(running: Running) -> None:
         running.daemon.configure(listen=[*running.daemon.config["listen"], {"address": free}, {"address": address}])
         running.refuses(address, "another process listens there already", code=1)
     with pytest.raises(ConnectionRefusedError):
-        Client(free)  # what was opened beside it has been closed again
+        FrameClient(free)  # what was opened beside it has been closed again
 
 
 def test_a_plugin_that_fails_in_the_new_worker_only(running: Running) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.layout import PRESETS
 from tests.system.daemon import PROGRAM, Daemon
 from tests.system.service_manager import AS_SERVICE
@@ -42,7 +42,7 @@ def address_of(one: socket.socket) -> str:
 
 
 def echoed(address: str, layout: str = "standard") -> bytes:
-    with Client(address, PRESETS[layout], 15.0) as client:
+    with FrameClient(address, PRESETS[layout], 15.0) as client:
         return client.call(1, b"hello")
 
 
@@ -63,7 +63,7 @@ def test_the_socket_stays_the_same_over_a_reload(daemon: Daemon, tcp: socket.soc
     daemon.configure(listen=[{"address": "systemd:game"}])
     daemon.start_foreground(**as_service((tcp, "game")))
     tcp.close()
-    with Client(address := daemon.status()["listen"][0]["address"], PRESETS["standard"], 15.0) as early:
+    with FrameClient(address := daemon.status()["listen"][0]["address"], PRESETS["standard"], 15.0) as early:
         assert early.call(1, b"before") == b"before"
         daemon.configure(listen=[{"address": "systemd:game", "layout": "compact", "accept": "mutex"}])
         daemon.reload()
@@ -117,7 +117,7 @@ def test_workers_and_what_they_start_do_not_see_the_variables(daemon: Daemon, tc
     )
     daemon.configure(listen=[{"address": "systemd:game"}])
     daemon.start_foreground(**as_service((tcp, "game")))
-    with Client(address_of(tcp), PRESETS["standard"], 15.0) as client:
+    with FrameClient(address_of(tcp), PRESETS["standard"], 15.0) as client:
         assert b"LISTEN_" not in client.call(77)
 
 

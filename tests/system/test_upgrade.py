@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.layout import PRESETS
 from tests.system.daemon import PROGRAM, Daemon
 from tests.system.load import Load
@@ -63,13 +63,13 @@ def test_every_kind_of_listener_goes_along(daemon: Daemon) -> None:
     )
     daemon.start()
     speaking = [(shared, "standard"), (own, "compact"), (unix, "erlang")]
-    old = [Client(address, PRESETS[layout]) for address, layout in speaking]
+    old = [FrameClient(address, PRESETS[layout]) for address, layout in speaking]
     for _ in range(2):
         assert daemon.command("upgrade").code == 0
         assert all(client.call(1, b"old") == b"old" for client in old)
         for address, layout in speaking:
             for _ in range(4):
-                with Client(address, PRESETS[layout]) as client:
+                with FrameClient(address, PRESETS[layout]) as client:
                     assert client.call(1, b"new") == b"new"
     for client in old:
         client.close()
@@ -126,7 +126,7 @@ def test_a_wrong_configuration_refuses_the_upgrade(daemon: Daemon) -> None:
 
 def test_an_address_in_use_refuses_the_upgrade(daemon: Daemon) -> None:
     daemon.start()
-    with Client(daemon.address(), daemon.layout()) as client:
+    with FrameClient(daemon.address(), daemon.layout()) as client:
         other = daemon.free_address()
         host, _, port = other.rpartition(":")
         with socket.create_server((host, int(port))):
@@ -153,7 +153,7 @@ def test_whichever_master_is_killed_meanwhile_the_other_goes_on_or_all_ends(daem
     daemon.start()
     old = daemon.master_pid()
     daemon.plugin("slow", SLOW_TO_LOAD)
-    with Client(daemon.address(), daemon.layout()) as client:
+    with FrameClient(daemon.address(), daemon.layout()) as client:
         command = daemon.begin("upgrade")
         new = wait_until(
             lambda: [int(line.rpartition(" ")[2]) for line in daemon.log_lines("the new master has pid")]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from commscaffoldd.client.blocking import Client, Frame
+from commscaffoldd.client.frame_client import Frame, FrameClient
 from tests.system.daemon import Daemon
 from tests.system.raw import Raw, frame
 from tests.system.waiting import wait_until
@@ -63,7 +63,7 @@ def test_a_peer_that_waits_for_a_long_handler_sends_heartbeats_meanwhile(daemon:
     assert daemon.settled("silent_peers") == 0
 
 
-def beat(client: Client) -> Frame:
+def beat(client: FrameClient) -> Frame:
     """Send a heartbeat, and give what comes next."""
     time.sleep(0.1)  # the pace of heartbeats
     client.send(0)

@@ -1,4 +1,7 @@
-"""A client with one connection and one thread: send, wait, receive."""
+"""A client that works frame by frame, with one connection and one thread: for tools, tests and loads.
+
+Programs that want replies, and not frames, take `Client` or `AsyncClient`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Frame(NamedTuple):
     body: bytes
 
 
-class Client:
+class FrameClient:
     """A connection to a daemon. Used by one thread at a time; a context manager, which closes it.
 
     Attributes:
