@@ -9,7 +9,7 @@ import traceback
 from typing import Final
 
 from commscaffoldd.core.counters import Counters
-from commscaffoldd.core.endpoint import HANDLER_FAILED, QUARANTINED, Endpoint
+from commscaffoldd.core.endpoint import HANDLER_FAILED, Endpoint
 from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.request import Request
@@ -94,7 +94,9 @@ class HandlerRunner:
     def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
         """The reply from what a handler has returned, which is not `None`; an error reply if it cannot be sent."""
         if type(result) is Refusal:
-            counters.quarantined += result.code == QUARANTINED
+            if result.counted_as:
+                setattr(counters, result.counted_as, getattr(counters, result.counted_as) + 1)
+            self._quarantine.undecided(request)
             return endpoint.error_reply(request.id, request.sequence, result.code, result.text)
         try:
             body = _as_reply(request.route, result)

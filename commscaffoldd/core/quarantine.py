@@ -160,6 +160,16 @@ class Quarantine:
                 self._forget(trouble)
                 logger.warning(f"{trouble} is released: it has handled a message again")
 
+    def undecided(self, request: Request) -> None:
+        """A message has been refused, and nothing follows for its handler: if it was the try, the next one is."""
+        if request.id not in self._troubles:
+            return
+        with self._lock:
+            trouble = self._troubles.get(request.id)
+            if trouble is not None and trouble.probe is request:
+                trouble.probe = None
+                self._changed = True
+
     # -- what operators see and do -------------------------------------------------------------------------
 
     def inherit(self, message_id: int, reason: str, span: float) -> None:
@@ -250,7 +260,7 @@ class Quarantine:
         else:
             return None
         text = f"message ID {trouble.route.id} is quarantined: its handler {trouble.reason}; {when}"
-        return Refusal(QUARANTINED, text)
+        return Refusal(QUARANTINED, text, counted_as="quarantined")
 
 
 def _times(count: int) -> str:

@@ -23,6 +23,7 @@ class Route:
         mode: `pool` (a pool thread, in order per connection), `concurrent` (a pool thread, without order)
             or `inline` (the reactor's own thread, in order).
         timeout: seconds after which a handler that still runs is given up; 0: never, `None`: as is configured.
+        open: clients who have not logged in may send it, too.
         troubled: its last message failed, or it is quarantined: the quarantine wants to hear of a success, too.
     """
 
@@ -33,6 +34,7 @@ class Route:
     mode: Mode
     timeout: float | None = None
     troubled: bool = False
+    open: bool = False
 
 
 RouteTable: TypeAlias = Mapping[int, Route]

@@ -29,12 +29,13 @@ HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., bytes | None])
 class HandlerMark:
     """One `@handler` on a function: the message ID, where the function is to run, and for how long it may.
 
-    `timeout` is in seconds; 0: for ever, `None`: as is configured.
+    `timeout` is in seconds; 0: for ever, `None`: as is configured. `open`: also before the login.
     """
 
     id: int
     mode: Mode
     timeout: float | None = None
+    open: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +52,13 @@ class WorkerInfo:
 
 
 def handler(
-    message_id: int, /, *, inline: bool = False, concurrent: bool = False, timeout: float | None = None
+    message_id: int,
+    /,
+    *,
+    inline: bool = False,
+    concurrent: bool = False,
+    timeout: float | None = None,
+    open: bool = False,  # noqa: A002  # the field's word, and nobody opens a file in here
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Make a function the handler of a message ID; put several on one function for several IDs.
 
@@ -66,6 +73,8 @@ def handler(
         concurrent: run in a pool thread without waiting for the connection's earlier messages.
         timeout: seconds; the client of a message whose handler runs longer is told so, and what the handler returns
             after that is dropped. 0: never, `None`: `business.handler_timeout` of the configuration.
+        open: clients who have not logged in may send it, too. As soon as one handler of any plugin is open, the
+            others' messages are refused with error 7 until a plugin has called `connection.authenticate`.
 
     Raises:
         TypeError: the message ID is not an int, the timeout is no number, or what is decorated cannot be a handler.
@@ -78,7 +87,7 @@ def handler(
             "runs on the reactor, a concurrent one in the pool"
         )
     _check_timeout(message_id, timeout)
-    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool", timeout)
+    mark = HandlerMark(message_id, "inline" if inline else "concurrent" if concurrent else "pool", timeout, open)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
         marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function

@@ -51,7 +51,9 @@ def build_routes(
     for plugin, functions in handlers.items():
         for marked in functions:
             for mark in marked.handlers:
-                route = Route(mark.id, marked.function, plugin, marked.qualname, mark.mode, mark.timeout)
+                route = Route(
+                    mark.id, marked.function, plugin, marked.qualname, mark.mode, mark.timeout, open=mark.open
+                )
                 claims.setdefault(mark.id, []).append((route, marked))
     routes = {message_id: claimants[0][0] for message_id, claimants in sorted(claims.items())}
     errors = [_conflict(claimants) for claimants in claims.values() if len(claimants) > 1]

@@ -17,7 +17,13 @@ from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
 from commscaffoldd.core.layout import PRESETS
 from commscaffoldd.core.moving import ConnectionState
 from commscaffoldd.core.request import Request
-from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FloodSettings, FrameSettings
+from commscaffoldd.core.settings import (
+    BusinessSettings,
+    ConnectionSettings,
+    FloodSettings,
+    FrameSettings,
+    LoginSettings,
+)
 from commscaffoldd.core.slot import Slot
 from tests.core.peers import Peer
 from tests.core.reactor_rig import ReactorRig, reactor_rig, route
@@ -139,6 +145,7 @@ def move(
     *,
     hooks: bool = False,
     flood: FloodSettings | None = None,
+    login: LoginSettings | None = None,
 ) -> Iterator[Move]:
     story = Story()
     with ExitStack() as stack:
@@ -152,6 +159,7 @@ def move(
                     connections=connections or ConnectionSettings(initial=2),
                     business=BusinessSettings(threads=4),
                     flood=flood,
+                    login=login,
                     opened=story.hook("opened") if hooks else None,
                     closed=story.hook("closed") if hooks else None,
                     handing_over=story.hook("handing over") if hooks else None,
@@ -186,6 +194,53 @@ def test_an_idle_connection_moves(old: str, new: str) -> None:
         assert not two.old.engine.open_slots()
         assert two.old.total("handed_over") == two.new.total("adopted") == 1
         assert two.old.total("closed") == 0
+
+
+def test_who_has_logged_in_travels_and_so_does_the_deadline(old: str, new: str) -> None:
+    with move(old, new, login=LoginSettings(timeout=0.5)) as two:
+        known, slot = two.connect()
+        stranger, other = two.connect()
+        assert slot.connection is not None
+        assert other.connection is not None
+        slot.connection.authenticate(("ann", 7))
+        since = other.connection.login_since
+        assert since == other.opened_at
+
+        moved, waiting = two.move(slot), two.move(other)
+
+        assert moved.connection is not None
+        assert waiting.connection is not None
+        assert (moved.connection.user, waiting.connection.user) == (("ann", 7), None)
+        assert waiting.connection.login_since == since  # it does not begin anew
+        two.until(lambda: stranger.gone)
+        assert two.new.total("login_timeouts") == 1
+        known.send(ECHO, b"still here")
+        two.get(known, b"still here")
+
+
+def test_who_stays_after_all_must_still_log_in(old: str, new: str) -> None:
+    with move(old, new, login=LoginSettings(timeout=0.3)) as two:
+        peer, slot = two.connect()
+        two.old.core.departures.cancel(two.prepare(slot).departing)
+        two.until(lambda: peer.gone)
+        assert two.old.total("login_timeouts") == 1
+
+
+def test_who_comes_from_where_no_login_was_needed_has_the_whole_time(old: str, new: str) -> None:
+    with move(old, new, login=LoginSettings(timeout=30.0)) as two:
+        _, slot = two.connect()
+        prepared = two.prepare(slot)
+        prepared.state.opened_at -= 1000
+        fields = msgspec.to_builtins(prepared.state)
+        del fields["user"], fields["login_since"]  # so does an older version send it
+        prepared.state = msgspec.convert(fields, ConnectionState)
+
+        connection = two.adopt(prepared).connection
+        two.old.core.departures.confirm(prepared.departing)
+
+        assert connection is not None
+        assert connection.login_since > slot.opened_at
+        assert not connection.authenticated
 
 
 def test_it_is_the_old_workers_no_more(old: str, new: str) -> None:
