@@ -28,6 +28,8 @@ _TROUBLE: Final = (
     "quarantined",
     "frame_timeouts",
     "silent_peers",
+    "login_timeouts",
+    "login_refusals",
     "floods",
     "slow_readers",
     "late_replies",

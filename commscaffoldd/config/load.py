@@ -33,6 +33,7 @@ from commscaffoldd.core.settings import (
     FloodSettings,
     FrameSettings,
     HeartbeatSettings,
+    LoginSettings,
     QuarantineSettings,
 )
 
@@ -46,6 +47,7 @@ SECTIONS: Final[dict[str, type[Struct]]] = {
     "business": BusinessSettings,
     "quarantine": QuarantineSettings,
     "heartbeat": HeartbeatSettings,
+    "login": LoginSettings,
     "flood": FloodSettings,
     "plugins": Plugins,
 }

@@ -19,6 +19,7 @@ from commscaffoldd.core.settings import (
     FloodSettings,
     FrameSettings,
     HeartbeatSettings,
+    LoginSettings,
     NotNegative,
     Positive,
     QuarantineSettings,
@@ -86,6 +87,7 @@ class Config(Struct, frozen=True, kw_only=True):
     business: BusinessSettings = BusinessSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    login: LoginSettings = LoginSettings()
     flood: FloodSettings = FloodSettings()
     plugins: Plugins = Plugins()
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from commscaffoldd.core import reasons
 from commscaffoldd.core.deferred import Deferred
+from commscaffoldd.core.session import check_user
 
 if TYPE_CHECKING:
     from commscaffoldd.core.request import Request
@@ -23,9 +24,11 @@ class Connection:
         id: unique in the daemon's life: worker number, slot and generation, such as `3.17.2`.
         peer: the peer's address, such as `192.0.2.7:51234`, or `unix:` for a unix socket.
         listen: the configured address that it came in by.
+        user: whom a plugin has authenticated, as given to `authenticate`; `None` before.
+        login_since: monotonic seconds since when it is awaited that it logs in; 0.0: it is not.
     """
 
-    __slots__ = ("_session", "_slot", "closing", "generation", "id", "listen", "peer")
+    __slots__ = ("_session", "_slot", "closing", "generation", "id", "listen", "login_since", "peer", "user")
 
     def __init__(self, slot: Slot, generation: int, connection_id: str, peer: str, listen: str) -> None:
         self._slot = slot
@@ -35,6 +38,8 @@ class Connection:
         self.id = connection_id
         self.peer = peer
         self.listen = listen
+        self.user: Any = None
+        self.login_since = 0.0
 
     def __repr__(self) -> str:
         """ID and peer, for logs."""
@@ -54,6 +59,31 @@ class Connection:
     def restore_session(self, session: dict[str, Any]) -> None:
         """Begin with the session that another worker's plugins have left. Before any handler has the connection."""
         self._session = session or None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether a plugin has said who this client is."""
+        return self.user is not None
+
+    def authenticate(self, user: Any) -> None:  # noqa: ANN401  # whatever plain data a plugin has for a user
+        """Say who this client is: it has logged in, and from its next message on no ID is closed to it.
+
+        The user travels with the connection from worker to worker, as the session does; a second call replaces it.
+        Any thread may call it.
+
+        Args:
+            user: a name, a number, a dict: plain data, and not `None`. It is no copy: do not change it later.
+
+        Raises:
+            TypeError: it is `None`, or holds something else than plain data.
+        """
+        check_user(user)
+        self.user = user
+
+    def restore_user(self, user: Any, login_since: float) -> None:  # noqa: ANN401  # see `authenticate`
+        """Begin as another worker has left it. Before any handler has the connection."""
+        self.user = user
+        self.login_since = login_since
 
     @property
     def is_open(self) -> bool:

@@ -32,6 +32,8 @@ COUNTERS: Final = (
     "quarantined",  # messages refused because their message ID was quarantined
     "frame_timeouts",  # connections closed with a frame begun and not finished in time
     "silent_peers",  # connections closed by the heartbeat watchdog
+    "login_timeouts",  # connections closed because nobody had logged in by the deadline
+    "login_refusals",  # messages refused because nobody had logged in
     "floods",  # connections closed for too many messages
     "slow_readers",  # connections closed for not reading
     "late_replies",  # replies whose connection had closed, or whose handler had timed out: they went nowhere
@@ -75,6 +77,8 @@ class Counters:
     quarantined: int
     frame_timeouts: int
     silent_peers: int
+    login_timeouts: int
+    login_refusals: int
     floods: int
     slow_readers: int
     late_replies: int

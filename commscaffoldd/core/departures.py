@@ -19,7 +19,7 @@ from commscaffoldd.core.moving import ConnectionState, Snapshot
 from commscaffoldd.core.path import PathDispatcher
 from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import Route
-from commscaffoldd.core.session import SessionError, pack_session
+from commscaffoldd.core.session import SessionError, pack_session, pack_user
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 RECLAIM: Final = 0.02  # seconds between two looks at what waits for a business thread
@@ -174,17 +174,17 @@ class Departures:
         if not one.held or slot.running_concurrent > len(one.parked) or self._tell_plugins(one):
             return None
         try:
-            session = pack_session(one.connection.session)
+            session, user = pack_session(one.connection.session), pack_user(one.connection.user)
         except SessionError as error:
             return self._keep(one, str(error))
-        return self._freeze(one, session)
+        return self._freeze(one, session, user)
 
-    def _freeze(self, one: Departing, session: bytes) -> Prepared | None:
+    def _freeze(self, one: Departing, session: bytes, user: bytes) -> Prepared | None:
         snapshot = self._engine.freeze(one.slot)
         if snapshot is None:
             return None
         one.frozen, one.queued = True, snapshot.queued
-        return Prepared(one, snapshot.fd, _state(one, snapshot, session))
+        return Prepared(one, snapshot.fd, _state(one, snapshot, session, user))
 
     def _tell_plugins(self, one: Departing) -> bool:
         """Have hooks run that come before the departure; give whether there are any."""
@@ -213,7 +213,7 @@ class Departures:
         return Kept(one, reason)
 
 
-def _state(one: Departing, snapshot: Snapshot, session: bytes) -> ConnectionState:
+def _state(one: Departing, snapshot: Snapshot, session: bytes, user: bytes) -> ConnectionState:
     slot, connection = one.slot, one.connection
     return ConnectionState(
         id=connection.id,
@@ -228,6 +228,8 @@ def _state(one: Departing, snapshot: Snapshot, session: bytes) -> ConnectionStat
         messages=[*_messages(work[1] for work in one.parked if isinstance(work, tuple)), *_messages(slot.pending)],
         unsent=snapshot.unsent,
         session=session,
+        user=user,
+        login_since=connection.login_since,
     )
 
 

@@ -16,12 +16,13 @@ from commscaffoldd.core.backlog import Backlog
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deferred import Deferred
-from commscaffoldd.core.endpoint import UNKNOWN_ID
+from commscaffoldd.core.endpoint import REFUSED, UNKNOWN_ID
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.handling import HandlerRunner
 from commscaffoldd.core.layout import HEARTBEAT_ID
+from commscaffoldd.core.login import login_first
 from commscaffoldd.core.pool_loop import ReadyQueue
 from commscaffoldd.core.request import LifecycleCall, Request, Work
 from commscaffoldd.core.route import RouteTable
@@ -35,17 +36,22 @@ MANY: Final = 8  # connections whose messages wait for the pool: so many make a 
 class Unrouted:
     """What happens to messages that no handler is asked about: heartbeats, unknown message IDs, floods."""
 
-    def __init__(self, engine: Engine, flood: FloodGate | None, *, close_unknown: bool) -> None:
+    def __init__(
+        self, engine: Engine, flood: FloodGate | None, *, close_unknown: bool, login_needed: bool = False
+    ) -> None:
         """Answers for one worker.
 
         Args:
             engine: closes connections.
             flood: says who sends too much; `None`: nobody does.
             close_unknown: whether a message ID without a handler ends its connection.
+            login_needed: whether a client who has not logged in is told just that of IDs without a handler, too: he
+                shall not find out which IDs there are.
         """
         self._engine = engine
         self.flood = flood
         self._close_unknown = close_unknown
+        self._login_needed = login_needed
         self.counters = Counters()
 
     def answer(self, slot: Slot, connection: Connection, message_id: int, sequence: int, body: bytes) -> bool:
@@ -65,8 +71,10 @@ class Unrouted:
             self._engine.close(slot, reasons.UNKNOWN_ID, f"no handler for message ID {message_id}")
             return False
         if message_id not in (endpoint.error_id, endpoint.go_away_id):  # an error is never answered with an error
-            text = f"no handler for message ID {message_id}"
-            reply = endpoint.error_reply(message_id, sequence, UNKNOWN_ID, text)
+            code, text = UNKNOWN_ID, f"no handler for message ID {message_id}"
+            if self._login_needed and connection.user is None:
+                code, text = REFUSED, login_first(message_id)
+            reply = endpoint.error_reply(message_id, sequence, code, text)
             if reply is not None:
                 slot.queue(connection.generation, reply)
         return True

@@ -22,7 +22,7 @@ from commscaffoldd.core.deadlines import Deadlines
 from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.engine import Closed
 from commscaffoldd.core.framing import FrameError
-from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Outlet, Ready, Slot, State
 from commscaffoldd.core.strangers import describe_stranger
 
@@ -44,6 +44,7 @@ class EngineBase(ABC):
         per_connection: int,
         flush_soon: Callable[[Slot], None],
         unpark: Callable[[Ready], None],
+        login: LoginSettings | None = None,
         make_slot: Callable[[int, Outlet], Slot] = Slot,
     ) -> None:
         """The common half.
@@ -54,6 +55,7 @@ class EngineBase(ABC):
             per_connection: messages waiting of one connection above which it is paused.
             flush_soon: hands a slot to the sender.
             unpark: is given a slot's parked work when it may be handled again.
+            login: by when clients must log in; `None`: they need not.
             make_slot: makes the engine's kind of slot.
         """
         self._frame = frame
@@ -64,7 +66,7 @@ class EngineBase(ABC):
         self.counters = Counters()
         self.deferrals = Deferrals(self.wake)
         self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self, make_slot)
-        self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
+        self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout, login.timeout if login else 0.0)
         self._closed: list[Closed] = []
         self._paused: set[Slot] = set()
         self._full = False  # the last poll had no budget: nobody is resumed before `resume_all`
@@ -253,7 +255,14 @@ class EngineBase(ABC):
         slot.opened_at = slot.last_seen = now  # before `connection`: other threads look at that first
         slot.connection = Connection(slot, slot.generation, name, peer, listen)
         slot.state = State.OPEN
+        self._await_login(slot, slot.connection, now)
         self.counters.accepted += 1
+
+    def _await_login(self, slot: Slot, connection: Connection, now: float) -> None:
+        """If clients must log in by a deadline and this one has not: have it closed then."""
+        if self._deadlines.login_timeout and connection.user is None:
+            connection.login_since = connection.login_since or now
+            self._deadlines.await_login(slot, connection.login_since)
 
     def _read_none(self, slot: Slot, mask: int) -> None:
         """Something to read from a connection that is not read: it ends, or has nothing to say any more."""
@@ -348,6 +357,10 @@ class EngineBase(ABC):
                 reasons.SLOW_READER,
                 f"{slot.unsent} bytes wait for it, above send_buffer = {self.send_buffer} "
                 f"for {self._deadlines.slow_reader_timeout:g} s",
+            )
+        for slot in self._deadlines.late_logins(now):
+            self.close(
+                slot, reasons.LOGIN_TIMEOUT, f"nobody has logged in within {self._deadlines.login_timeout:g} s"
             )
         for slot in self._deadlines.overdue_ends(now):
             self.close(slot, slot.end_reason, slot.end_detail)

@@ -20,6 +20,7 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.engine_base import EngineBase
 from commscaffoldd.core.moving import ConnectionState, Snapshot
+from commscaffoldd.core.session import unpack_user
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 
@@ -123,6 +124,8 @@ class MovingEngine(EngineBase):
         if slot.over_since:
             slot.over_since = now
             self._deadlines.watch_slow(slot)
+        if slot.connection is not None:
+            self._await_login(slot, slot.connection, now)
         if slot.end_reason:
             self.drain(slot, slot.end_reason, slot.end_detail)
 
@@ -173,10 +176,12 @@ class MovingEngine(EngineBase):
         slot.opened_at, slot.last_seen = state.opened_at, state.last_seen
         slot.messages_in, slot.messages_out = state.messages_in, state.messages_out
         slot.tokens, slot.tokens_at = state.tokens, state.tokens_at
-        slot.connection = Connection(slot, slot.generation, state.id, state.peer, endpoint.address)
+        slot.connection = connection = Connection(slot, slot.generation, state.id, state.peer, endpoint.address)
+        connection.restore_user(unpack_user(state.user), state.login_since)
         slot.state = State.OPEN
         self._begin_watching(slot)
         self.counters.adopted += 1
+        self._await_login(slot, connection, now)
         if state.received:
             self._deadlines.begin_frame(slot, now, again=True)
         if slot.unsent > self.send_buffer:

@@ -24,7 +24,7 @@ from commscaffoldd.core.engine_moving import MovingEngine
 from commscaffoldd.core.framing import FrameReader
 from commscaffoldd.core.moving import Snapshot
 from commscaffoldd.core.outflow import encode_outbox, send_chunks
-from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 READ_SIZE: Final = 65536  # bytes read from one connection in one turn
@@ -52,6 +52,7 @@ class EpollEngine(MovingEngine):
         mutex: AcceptMutex | None,
         flush_soon: Callable[[Slot], None],
         unpark: Callable[[Ready], None],
+        login: LoginSettings | None = None,
     ) -> None:
         """An engine with its own epoll; to be made after the fork.
 
@@ -64,8 +65,11 @@ class EpollEngine(MovingEngine):
             mutex: the accept mutex, if a listener uses it.
             flush_soon: hands a slot to the sender.
             unpark: is given a slot's parked work when it may be handled again.
+            login: by when clients must log in; `None`: they need not.
         """
-        super().__init__(frame, connections, per_connection=per_connection, flush_soon=flush_soon, unpark=unpark)
+        super().__init__(
+            frame, connections, per_connection=per_connection, flush_soon=flush_soon, unpark=unpark, login=login
+        )
         self._worker = worker
         self._epoll = select.epoll()
         self._acceptor = Acceptor(listeners, self._epoll, accept_some, mutex, connections.max, self.counters)

@@ -10,7 +10,7 @@ from typing import Final
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deferred import CANCELLED, Deferred
-from commscaffoldd.core.endpoint import BAD_BODY, HANDLER_FAILED, QUARANTINED, Endpoint
+from commscaffoldd.core.endpoint import BAD_BODY, HANDLER_FAILED, Endpoint
 from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.refusal import Refusal, Refuse
 from commscaffoldd.core.request import Request
@@ -99,10 +99,9 @@ class HandlerRunner:
     def finish(self, request: Request, endpoint: Endpoint, counters: Counters, result: object) -> Reply | None:
         """The reply from what a handler has returned, which is not `None`; an error reply if it cannot be sent."""
         if type(result) is Refusal:
-            if result.code == QUARANTINED:
-                counters.quarantined += 1
-            else:
-                self._quarantine.undecided(request)
+            if result.counted_as:
+                setattr(counters, result.counted_as, getattr(counters, result.counted_as) + 1)
+            self._quarantine.undecided(request)
             return endpoint.error_reply(request.id, request.sequence, result.code, result.text)
         try:
             body = _as_reply(request.route, result)

@@ -21,6 +21,8 @@ class ConnectionState(Struct, kw_only=True):
         messages: cut out, and not handled: message ID, sequence, body.
         unsent: encoded bytes that the socket has not taken.
         session: the plugins' session, packed; see `core.session`.
+        user: who has logged in, packed in the same way; empty: nobody.
+        login_since: since when a login is awaited; 0.0: it is not, or its worker knew nothing of logins.
     """
 
     id: str
@@ -35,6 +37,8 @@ class ConnectionState(Struct, kw_only=True):
     messages: list[Frame]
     unsent: bytes
     session: bytes
+    user: bytes = b""
+    login_since: float = 0.0
 
 
 class Snapshot(Struct):

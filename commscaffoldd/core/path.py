@@ -22,7 +22,13 @@ from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.running import Watched
-from commscaffoldd.core.settings import BusinessSettings, ConnectionSettings, FrameSettings, QuarantineSettings
+from commscaffoldd.core.settings import (
+    BusinessSettings,
+    ConnectionSettings,
+    FrameSettings,
+    LoginSettings,
+    QuarantineSettings,
+)
 from commscaffoldd.core.slot import Ready, Slot
 
 
@@ -38,6 +44,7 @@ class PathSettings(Struct):
         mutex: the accept mutex, if a listener uses it.
         crowded: whether workers share the processors, so that one of their threads often waits for another one's.
         quarantine: when a message ID's handler is left alone.
+        login: by when clients must log in; `None`: they need not.
     """
 
     listeners: list[Listener]
@@ -50,6 +57,7 @@ class PathSettings(Struct):
     mutex: AcceptMutex | None
     crowded: bool = True
     quarantine: QuarantineSettings = QuarantineSettings()
+    login: LoginSettings | None = None
 
 
 class PathBacklog(Protocol):

@@ -30,11 +30,17 @@ def make_python_path(settings: PathSettings) -> Path:
         mutex=settings.mutex,
         flush_soon=send_queue.put,
         unpark=ready.put,
+        login=settings.login,
     )
     backlog = Backlog(business.queue, business.threads)
     quarantine = Quarantine(settings.quarantine, settings.routes, settings.routes)
     runner = HandlerRunner(FailureLog(), quarantine)
-    unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
+    unrouted = Unrouted(
+        engine,
+        settings.flood,
+        close_unknown=settings.frame.on_unknown_id == "close",
+        login_needed=settings.login is not None,
+    )
     await_sent = send_queue.await_sent if settings.crowded else None
     dispatcher = Dispatcher(engine, ready, backlog, settings.routes, runner, unrouted, await_sent)
     counters = [Counters() for _ in range(business.threads)]

@@ -161,13 +161,14 @@ class Quarantine:
                 logger.warning(f"{trouble} is released: it has handled a message again")
 
     def undecided(self, request: Request) -> None:
-        """A message has not reached its handler, so it says nothing of it: if it was the try, the next one is."""
+        """A message has been refused, and nothing follows for its handler: if it was the try, the next one is."""
         if request.id not in self._troubles:
             return
         with self._lock:
             trouble = self._troubles.get(request.id)
             if trouble is not None and trouble.probe is request:
                 trouble.probe = None
+                self._changed = True
 
     # -- what operators see and do -------------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Quarantine:
         else:
             return None
         text = f"message ID {trouble.route.id} is quarantined: its handler {trouble.reason}; {when}"
-        return Refusal(QUARANTINED, text)
+        return Refusal(QUARANTINED, text, counted_as="quarantined")
 
 
 def _times(count: int) -> str:

@@ -13,6 +13,7 @@ FRAME_TIMEOUT: Final = "frame timeout"
 SLOW_READER: Final = "slow reader"
 FLOOD: Final = "flood"
 SILENT: Final = "silent"
+LOGIN_TIMEOUT: Final = "login timeout"
 STOPPING: Final = "stopping"
 PLUGIN: Final = "closed by plugin"
 
@@ -26,5 +27,6 @@ COUNTED_AS: Final = {
     SLOW_READER: "slow_readers",
     FLOOD: "floods",
     SILENT: "silent_peers",
+    LOGIN_TIMEOUT: "login_timeouts",
 }
 """The counter of each reason that has one."""

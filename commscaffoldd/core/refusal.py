@@ -20,10 +20,12 @@ class Refusal(Struct, frozen=True):
     Attributes:
         code: the error reply's.
         text: the error reply's; shown to the client.
+        counted_as: the counter for it, of `counters.COUNTERS`; empty: none. The daemon's own refusals have one.
     """
 
     code: int
     text: str
+    counted_as: str = ""
 
 
 class Refuse(Exception):  # noqa: N818  it reads as what it does: raise Refuse(1001, "no such room")

@@ -35,6 +35,7 @@ class Route:
         mode: `pool` (a pool thread, in order per connection), `concurrent` (a pool thread, without order), `inline`
             (the reactor's own thread, in order), `async` (the event loop, in order) or `async concurrent`.
         timeout: seconds after which a handler that still runs is given up; 0: never, `None`: as is configured.
+        open: clients who have not logged in may send it, too.
         troubled: its last message failed, or it is quarantined: the quarantine wants to hear of a success, too.
         place: where `function` is called.
     """
@@ -46,6 +47,7 @@ class Route:
     mode: Mode
     timeout: float | None = None
     troubled: bool = False
+    open: bool = False
     place: Place = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A connection's session as bytes: how it travels from one worker to another.
+"""A connection's session and user as bytes: how they travel from one worker to another.
 
 Plain data only, and it comes out as it went in: a tuple stays a tuple. What a plugin's own class would need, its
 module, may be another one over there.
@@ -46,6 +46,39 @@ def pack_session(session: dict[str, Any]) -> bytes:
 def unpack_session(data: bytes) -> dict[str, Any]:
     """What `pack_session` has packed."""
     return _Unpacker(io.BytesIO(data)).load() if data else {}
+
+
+def check_user(user: object) -> None:
+    """Make sure that a user can be carried from worker to worker.
+
+    Raises:
+        TypeError: it cannot, or is `None`; says what is in the way, and what is allowed.
+    """
+    if user is None:
+        raise TypeError("authenticate(None): None means that nobody has logged in; give a name, a number, a dict")
+    try:
+        pack_user(user)
+    except SessionError as error:
+        raise TypeError(f"authenticate({_name(type(user))}): {error}") from None
+
+
+def pack_user(user: object) -> bytes:
+    """The user as bytes; empty for `None`.
+
+    Raises:
+        SessionError: it holds something else than plain data, or nests too deeply.
+    """
+    if user is None:
+        return b""
+    try:
+        return _pack(user)
+    except SessionError as error:
+        raise SessionError(f"the user cannot be carried: {error}") from None
+
+
+def unpack_user(data: bytes) -> Any:  # noqa: ANN401  # whatever plain data it was
+    """What `pack_user` has packed."""
+    return _Unpacker(io.BytesIO(data)).load() if data else None
 
 
 def _pack(value: object) -> bytes:

@@ -63,6 +63,12 @@ class HeartbeatSettings(Struct, frozen=True, forbid_unknown_fields=True):
     misses: Annotated[int, Meta(ge=1, le=1000)] = 3
 
 
+class LoginSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[login]`: how long a connection may take to log in, where plugins ask for that; 0: for ever."""
+
+    timeout: NotNegative = 10.0
+
+
 class FloodSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[flood]`: messages a second and connection, and how many may come at once."""
 

@@ -32,12 +32,14 @@ class HandlerMark:
 
     `timeout` is in seconds; 0: for ever, `None`: as is configured. `format` is that of bodies and replies whose types
     have no encoding of their own.
+    `open`: also before the login.
     """
 
     id: int
     mode: Mode
     timeout: float | None = None
     format: Format | None = None
+    open: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def handler(
     concurrent: bool = False,
     timeout: float | None = None,
     format: Format | None = None,  # noqa: A002  it is the word for it
+    open: bool = False,  # noqa: A002  # the field's word, and nobody opens a file in here
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Make a function the handler of a message ID; put several on one function for several IDs.
 
@@ -78,6 +81,8 @@ def handler(
             after that is dropped. 0: never, `None`: `business.handler_timeout` of the configuration.
         format: "msgpack" (as without it) or "json": how bodies and replies travel whose types have no encoding of
             their own.
+        open: clients who have not logged in may send it, too. As soon as one handler of any plugin is open, the
+            others' messages are refused with error 7 until a plugin has called `connection.authenticate`.
 
     Raises:
         TypeError: the message ID is not an int, the timeout is no number, or what is decorated cannot be a handler.
@@ -94,7 +99,7 @@ def handler(
     if format is not None and format not in FORMATS:
         raise ValueError(f"handler({message_id}, format={format!r}): a format is {' or '.join(map(repr, FORMATS))}")
     mode: Mode = "inline" if inline else "concurrent" if concurrent else "pool"
-    mark = HandlerMark(message_id, mode, timeout, format)
+    mark = HandlerMark(message_id, mode, timeout, format, open)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
         marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function

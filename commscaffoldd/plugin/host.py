@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.login import behind_login
 from commscaffoldd.core.route import Route
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.discovery import discover
@@ -24,6 +25,7 @@ class PluginHost:
     Attributes:
         routes: the handlers by message ID, ready to call.
         names: the plugins' names, sorted.
+        login_needed: some handler is open to clients who have not logged in; the others are not.
         connection_opened: calls every plugin's hook, or `None` where no plugin has it. Any thread may call
             it; it raises nothing.
         connection_closed: the same, with the reason as second argument.
@@ -33,6 +35,7 @@ class PluginHost:
     def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route]) -> None:
         self.routes = routes
         self.names = tuple(plugin.name for plugin in plugins)
+        self.login_needed = any(route.open for route in routes.values())
         self._calls = ordered_calls([hook for plugin in plugins for hook in plugin.hooks])
         self.connection_opened = self._caller("connection_opened")
         self.connection_closed: Callable[[Connection, str], None] | None = (
@@ -51,12 +54,18 @@ class PluginHost:
         self._all("self_test", {})
 
     def worker_started(self, worker: WorkerInfo) -> None:
-        """Tell every plugin that the worker is about to accept. Call it on the main thread.
+        """Tell every plugin that the worker is about to accept; from then on the routes are ready to be called.
+
+        On the main thread, before anybody takes the routes.
 
         Raises:
             PluginErrors: what the plugins raised, all of it.
         """
         self._all("worker_started", {"worker": worker})
+        if self.login_needed:
+            for route in self.routes.values():
+                if not route.open:
+                    route.function = behind_login(route.function)
 
     def worker_stopping(self, worker: WorkerInfo) -> None:
         """Tell every plugin that the last handler has returned. Raises nothing. For the main thread."""

@@ -42,7 +42,7 @@ def build_routes(
 def _route(plugin: str, handler: Handler, injected: Injected) -> Route:
     mark, marked = handler.mark, handler.marked
     function = bind(marked.function, handler.signature, injected)
-    return Route(mark.id, function, plugin, marked.qualname, mark.mode, mark.timeout)
+    return Route(mark.id, function, plugin, marked.qualname, mark.mode, mark.timeout, open=mark.open)
 
 
 def _conflict(claimants: Iterable[tuple[Route, Handler]]) -> PluginError:

@@ -56,6 +56,7 @@ class Worker:
                 worker=launch.number,
                 mutex=_accept_mutex(launch.sockets, launch.accept_lock),
                 quarantine=config.quarantine,
+                login=config.login if host.login_needed else None,
                 crowded=len(os.sched_getaffinity(0)) <= BUSY_THREADS * config.daemon.workers,
             ),
             _lifecycle(host),

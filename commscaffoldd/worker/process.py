@@ -47,8 +47,8 @@ def run_worker(launch: Launch) -> NoReturn:
     raise_descriptor_limit(launch.config.connections.max)
     try:
         host = load_host(launch.config)
+        host.worker_started(WorkerInfo(launch.number, os.getpid()))  # first: it makes what the routes are bound to
         worker = Worker(launch, host)
-        host.worker_started(WorkerInfo(launch.number, os.getpid()))
     except PluginErrors as errors:
         _fail(launch, "plugin", [str(error) for error in errors.errors])
     except (OSError, ValueError) as error:

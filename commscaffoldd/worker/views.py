@@ -12,6 +12,7 @@ from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
 
 MOST: Final = 10_000  # connections in one answer
+LONGEST_USER: Final = 200  # characters
 
 
 def describe_connections(slots: Sequence[Slot], worker: int) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def _describe(slot: Slot, worker: int) -> dict[str, Any] | None:
         "worker": worker,
         "id": connection.id,
         "peer": connection.peer,
+        "user": _user(connection.user),
         "listen": endpoint.address,
         "layout": endpoint.layout.name,
         "state": slot.state.value,
@@ -43,6 +45,15 @@ def _describe(slot: Slot, worker: int) -> dict[str, Any] | None:
     }
 
 
+def _user(user: object) -> str | None:
+    """As people know it; a plugin may have a whole dict for it."""
+    if user is None:
+        return None
+    # The name may be of the client's making: it shall do nothing to the terminal that it is shown on.
+    text = user if isinstance(user, str) and user.isprintable() else ascii(user)
+    return text[:LONGEST_USER]
+
+
 def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
     """The routes by message ID; `timeout` is that of handlers that have none of their own."""
     ordered: Iterable[int] = sorted(routes)
@@ -52,6 +63,7 @@ def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
             "plugin": route.plugin,
             "function": route.name,
             "mode": route.mode,
+            "open": route.open,
             "timeout": timeout if route.timeout is None else float(route.timeout),
         }
         for route in (routes[message_id] for message_id in ordered)

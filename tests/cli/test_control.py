@@ -114,7 +114,10 @@ def test_a_command_to_a_daemon_that_does_not_run_exits_7(run: Run, command: str)
 def test_connections_are_a_table(run: Run, folder: pathlib.Path) -> None:
     with control_server(folder, {"ok": True, "connections": [CONNECTION]}):
         head, row = run("connections").stdout.splitlines()
-    assert " ".join(head.split()) == "WORKER CONNECTION PEER LISTENER LAYOUT AGE IDLE MESSAGES IN OUT WAITING UNSENT"
+    assert (
+        " ".join(head.split())
+        == "WORKER CONNECTION PEER USER LISTENER LAYOUT AGE IDLE MESSAGES IN OUT WAITING UNSENT"
+    )
     assert " ".join(row.split()) == "1 1-7-3 10.0.0.9:55012 127.0.0.1:9000 standard 1 h 1 min 2 s 12 11 1 2.0 KiB"
 
 

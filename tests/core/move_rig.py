@@ -18,7 +18,7 @@ from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.layout import PRESETS
 from commscaffoldd.core.moving import ConnectionState
 from commscaffoldd.core.request import Request
-from commscaffoldd.core.settings import BusinessSettings, FloodSettings, FrameSettings
+from commscaffoldd.core.settings import BusinessSettings, FloodSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Slot
 from tests.core.peers import Peer
 from tests.core.reactor_rig import ReactorRig, reactor_rig, route
@@ -163,7 +163,12 @@ class Move:
 
 @contextmanager
 def move(
-    engines: Engines, layout: str = "standard", *, hooks: bool = False, flood: FloodSettings | None = None
+    engines: Engines,
+    layout: str = "standard",
+    *,
+    hooks: bool = False,
+    flood: FloodSettings | None = None,
+    login: LoginSettings | None = None,
 ) -> Iterator[Move]:
     """Both cores; all is ended and closed at the end."""
     story = Story()
@@ -177,6 +182,7 @@ def move(
                     frame=FrameSettings(max_body=10_000_000),
                     business=BusinessSettings(threads=4),
                     flood=flood,
+                    login=login,
                     opened=story.hook("opened") if hooks else None,
                     closed=story.hook("closed") if hooks else None,
                     handing_over=story.hook("handing over") if hooks else None,

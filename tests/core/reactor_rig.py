@@ -22,6 +22,7 @@ from commscaffoldd.core.settings import (
     ConnectionSettings,
     FloodSettings,
     FrameSettings,
+    LoginSettings,
     QuarantineSettings,
 )
 from tests.core.peers import Peer
@@ -80,6 +81,7 @@ def reactor_rig(
     business: BusinessSettings | None = None,
     flood: FloodSettings | None = None,
     quarantine: QuarantineSettings | None = None,
+    login: LoginSettings | None = None,
     opened: Callable[[LifecycleCall], None] | None = None,
     closed: Callable[[LifecycleCall], None] | None = None,
     handing_over: Callable[[LifecycleCall], None] | None = None,
@@ -104,6 +106,7 @@ def reactor_rig(
             worker=1,
             mutex=None,
             quarantine=quarantine or QuarantineSettings(),
+            login=login,
         ),
         Lifecycle(
             _hook("connection_opened", opened),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -50,6 +51,31 @@ def test_a_late_push_never_reaches_the_slots_next_client(parts: Parts) -> None:
     assert slot.outbox == []
     assert new.is_open
     assert outlet.closings == [(0, reasons.PLUGIN, True)]  # of a generation that is over: the engine ignores it
+
+
+@pytest.mark.parametrize("user", ["ann", 7, b"ann", {"name": "ann", "roles": ["admin"]}, ("ann", 7), ""])
+def test_any_plain_data_is_a_user(parts: Parts, user: Any) -> None:
+    connection = connection_of(parts.open_slot(Recorder(), "standard"))
+    assert (connection.user, connection.authenticated) == (None, False)
+    connection.authenticate(user)
+    assert (connection.user, connection.authenticated) == (user, True)
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        (None, "authenticate(None): None means that nobody has logged in; give a name, a number, a dict"),
+        (
+            {"account": Recorder()},
+            "authenticate(dict): the user cannot be carried: it holds tests.core.slots.Recorder; allowed: None,",
+        ),
+    ],
+)
+def test_a_user_who_could_not_travel_is_refused_at_once(parts: Parts, user: Any, says: str) -> None:
+    connection = connection_of(parts.open_slot(Recorder(), "standard"))
+    with pytest.raises(TypeError, match=re.escape(says)):
+        connection.authenticate(user)
+    assert not connection.authenticated
 
 
 def test_closing_asks_for_a_drain_and_shows_at_once(parts: Parts) -> None:

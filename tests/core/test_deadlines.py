@@ -6,7 +6,7 @@ import pytest
 
 from commscaffoldd.core.deadlines import SHORTEST_LOOK, Deadlines
 from commscaffoldd.core.slot import Slot
-from tests.core.slots import Recorder
+from tests.core.slots import Recorder, connection_of, open_slot
 
 
 @pytest.fixture
@@ -46,6 +46,22 @@ def test_another_frame_has_its_own_time(deadlines: Deadlines, slot: Slot) -> Non
     deadlines.begin_frame(slot, 0.0, again=False)
     deadlines.begin_frame(slot, 9.0, again=True)
     assert deadlines.late_frames(18.0) == []
+
+
+def test_a_login_is_late_until_somebody_has_logged_in() -> None:
+    deadlines = Deadlines(10.0, 30.0, login_timeout=5.0)
+    slot = open_slot(Recorder())
+    deadlines.await_login(slot, 100.0)
+    assert deadlines.late_logins(105.0) == []
+    assert deadlines.late_logins(105.1) == [slot]
+    connection_of(slot).authenticate("ann")
+    assert deadlines.late_logins(105.1) == []
+    assert deadlines.wait(105.1) == float("inf")  # it is not looked at any more
+
+
+def test_without_a_limit_no_login_is_late(deadlines: Deadlines, slot: Slot) -> None:
+    deadlines.await_login(slot, 0.0)
+    assert deadlines.wait(0.0) == float("inf")
 
 
 def test_time_in_which_nobody_listened_does_not_count(deadlines: Deadlines, slot: Slot) -> None:

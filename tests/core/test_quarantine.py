@@ -128,6 +128,15 @@ def test_a_try_that_hangs_does_too(ward: Ward) -> None:
     assert "took longer than 30 s when it was tried again" in ward.call().text
 
 
+def test_a_try_that_is_refused_decides_nothing_and_the_next_one_is_it(ward: Ward) -> None:
+    ward.fail(3)
+    ward.now += 5
+    ward.call(ward.quarantine.undecided)
+    ward.call(ward.quarantine.succeeded)
+    assert len(ward.handled) == 2
+    assert ward.span is None
+
+
 def test_what_had_begun_before_decides_nothing(ward: Ward) -> None:
     early = ward.request()
     ward.fail(3)

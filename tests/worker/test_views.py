@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from commscaffoldd.core.quarantine import Quarantined
 from commscaffoldd.core.route import Route
 from commscaffoldd.worker import views
 from commscaffoldd.worker.views import describe_connections, describe_quarantined, describe_routes
-from tests.core.slots import Recorder, open_slot
+from tests.core.slots import Recorder, connection_of, open_slot
 
 
 def test_connections_the_longest_ones_first() -> None:
@@ -24,6 +26,7 @@ def test_connections_the_longest_ones_first() -> None:
         "worker": 2,
         "id": "1.0.0",
         "peer": "192.0.2.7:51234",
+        "user": None,
         "listen": "127.0.0.1:9000",
         "layout": "compact",
         "state": "open",
@@ -45,6 +48,22 @@ def test_one_that_has_just_closed_is_left_out() -> None:
     assert describe_connections([slot], 1)["connections"] == []
 
 
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        (None, None),
+        ("ann", "ann"),
+        ("\x1b[2J", "'\\x1b[2J'"),  # it does nothing to the terminal
+        ({"id": 7}, "{'id': 7}"),
+        ("a" * 300, "a" * 200),
+    ],
+)
+def test_who_has_logged_in_is_shown(user: object, shown: str | None) -> None:
+    slot = open_slot(Recorder())
+    connection_of(slot).user = user
+    assert describe_connections([slot], 1)["connections"][0]["user"] == shown
+
+
 def test_the_answer_is_bounded() -> None:
     assert views.MOST == 10_000
     slots = [open_slot(Recorder())] * (views.MOST + 1)
@@ -54,10 +73,10 @@ def test_the_answer_is_bounded() -> None:
 
 def test_routes_by_message_id() -> None:
     routes = {n: Route(n, lambda _: None, "greet", f"f{n}", "inline") for n in (9, 3)}
-    routes[9].timeout = 0.5
+    routes[9].timeout, routes[9].open = 0.5, True
     assert describe_routes(routes, 30.0) == [
-        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline", "timeout": 30.0},
-        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline", "timeout": 0.5},
+        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline", "open": False, "timeout": 30.0},
+        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline", "open": True, "timeout": 0.5},
     ]
 
 

@@ -25,7 +25,7 @@ from commscaffoldd.core.native.sending import SendQueue
 from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.native.wire import TroubleKind, Wire
 from commscaffoldd.core.native.writer import Writer
-from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
+from commscaffoldd.core.settings import ConnectionSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
 
 _FAILED: Final = int(TroubleKind.FAILED)
@@ -72,6 +72,7 @@ class NativeEngine(MovingEngine):
         mutex: AcceptMutex | None,
         flush_soon: Callable[[Slot], None] | None = None,
         unpark: Callable[[Ready], None],
+        login: LoginSettings | None = None,
     ) -> None:
         """An engine with its own epoll; to be made after the fork. See `EpollEngine`."""
         self.wire = Wire(connections.send_buffer, per_connection)
@@ -83,6 +84,7 @@ class NativeEngine(MovingEngine):
             per_connection=per_connection,
             flush_soon=flush_soon or self.send_queue.put,
             unpark=unpark,
+            login=login,
             make_slot=NativeSlot,
         )
         self._worker = worker

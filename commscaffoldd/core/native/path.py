@@ -25,12 +25,18 @@ def make_native_path(settings: PathSettings) -> Path:
         per_connection=business.per_connection,
         mutex=settings.mutex,
         unpark=ready.put,
+        login=settings.login,
     )
     backlog = Backlog(business.queue)
     ways = Ways(settings.routes)
     quarantine = Quarantine(settings.quarantine, settings.routes, ways.by_id())
     runner = HandlerRunner(FailureLog(), quarantine)
-    unrouted = Unrouted(engine, settings.flood, close_unknown=settings.frame.on_unknown_id == "close")
+    unrouted = Unrouted(
+        engine,
+        settings.flood,
+        close_unknown=settings.frame.on_unknown_id == "close",
+        login_needed=settings.login is not None,
+    )
     dispatcher = Dispatcher(
         engine,
         engine.wire,
