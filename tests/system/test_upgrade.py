@@ -11,12 +11,12 @@ import pytest
 
 from commscaffoldd.client.blocking import Client
 from commscaffoldd.core.layout import PRESETS
+from tests.system.crowd import check, crowd
 from tests.system.daemon import PROGRAM, Daemon
 from tests.system.load import Load
 from tests.system.ports import is_free
 from tests.system.processes import is_alive
 from tests.system.service_manager import ServiceManager
-from tests.system.test_handover import check
 from tests.system.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -25,10 +25,7 @@ UNNOTICED = "The daemon goes on as it was, and no client has noticed."
 
 
 def test_no_client_notices_an_upgrade(daemon: Daemon) -> None:
-    daemon.configure(daemon={"workers": 2}, flood={"enabled": False})
-    daemon.start()
-    with Load(daemon.address(), talkers=60) as load:
-        load.flows()
+    with crowd(daemon) as load:
         for _ in range(3):
             master, workers, handled = daemon.master_pid(), daemon.ready(), daemon.settled("messages_in")
             done = daemon.command("upgrade")
@@ -42,7 +39,6 @@ def test_no_client_notices_an_upgrade(daemon: Daemon) -> None:
             wait_until(lambda master=master: not is_alive(master))  # type: ignore[misc]
             wait_until(lambda handled=handled: daemon.count("messages_in") >= handled)  # type: ignore[misc]
             load.flows()
-        load.finish()
         check(load)
     wait_until(lambda: len(daemon.pids()) == 3)
     daemon.stop()
@@ -109,7 +105,6 @@ def test_a_broken_plugin_refuses_the_upgrade(daemon: Daemon, kind: str) -> None:
         path.unlink()
         assert daemon.command("upgrade").code == 0
         load.flows()
-        load.finish()
         check(load)
     wait_until(lambda: len(daemon.pids()) == 3)
 
