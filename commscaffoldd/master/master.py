@@ -264,6 +264,8 @@ class Master:
 
     def take_charge(self) -> str:
         """Be the daemon's master from now on; says what went wrong, or nothing."""
+        if self._standing.state != "taking over":
+            return "the new master has been told to stop before it was in charge"
         try:
             self._open_control()
             self._pidfile.write()

@@ -191,6 +191,50 @@ def test_stop_during_an_upgrade_ends_both(daemon: Daemon) -> None:
     wait_until(lambda: not daemon.pids())
 
 
+WAITS = """
+    import time
+    from pathlib import Path
+    from commscaffoldd import handler
+    time.sleep(1.0)
+
+    @handler(9)
+    def wait(request):
+        flag = Path(request.body.decode())
+        flag.touch()
+        while flag.exists():
+            time.sleep(0.01)
+    """
+
+
+def test_a_new_master_that_was_told_to_stop_does_not_take_charge(daemon: Daemon) -> None:
+    daemon.start()
+    old = [daemon.master_pid(), *daemon.worker_pids()]
+    daemon.plugin("waits", WAITS)
+    command = daemon.begin("upgrade")
+    (new,) = wait_until(lambda: [int(line.rpartition(" ")[2]) for line in daemon.log_lines("the new master has pid")])
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)  # so the new one is ready, and waits for the old one's word
+    flag = daemon.folder / "flag"
+    try:
+        wait_until(lambda: len(daemon.log_lines("ready: 1 workers serve")) == 2)
+        with daemon.connect() as client:
+            client.send(9, str(flag).encode())  # what its stop waits for
+            wait_until(flag.exists)
+            os.kill(new, signal.SIGTERM)
+            wait_until(lambda: daemon.log_lines("stopping;"))
+    finally:
+        for pid in old:
+            os.kill(pid, signal.SIGCONT)
+    _, err = command.communicate()
+    assert command.returncode == 1
+    assert "the new master has been told to stop" in err
+    assert UNNOTICED in err
+    assert daemon.status()["pid"] == old[0]
+    wait_until(lambda: not is_alive(new))
+    with daemon.connect() as client:
+        assert client.call(1, b"x") == b"x"
+
+
 def test_take_over_is_not_for_people(daemon: Daemon) -> None:
     done = subprocess.run(
         [*PROGRAM, "take-over"], env=daemon.environment(), capture_output=True, text=True, check=False, timeout=30
