@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import time
@@ -24,6 +25,8 @@ from commscaffoldd.master.listen_errors import (
 from commscaffoldd.master.listener import SHARED, Key, Listener
 from commscaffoldd.master.privileges import Identity
 from commscaffoldd.master.service_manager import ServiceManager
+
+LOG = logging.getLogger(__name__)
 
 _RETRY: Final = 0.05  # seconds
 _AFTER_DROP: Final = 2.0  # seconds that the service manager may need to close what it is told to forget
@@ -110,6 +113,14 @@ class ListenerSet:
         """Names of sockets that the service manager has passed and nobody listens on."""
         used = {systemd_name(listener.listen.address) for listener in self._listeners}
         return [name for name in self.manager.passed.names() if name not in used]
+
+    def warn_of_unused(self) -> None:
+        """Log the `unused` ones."""
+        for name in self.unused():
+            LOG.warning(
+                f"systemd has passed a socket named {name!r} that no [[listen]] names: "
+                "whoever connects to it waits in vain"
+            )
 
     def sockets(self) -> list[socket.socket]:
         """Every socket."""

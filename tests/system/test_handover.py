@@ -11,6 +11,7 @@ import time
 import pytest
 
 from commscaffoldd.client.frame_client import FrameClient
+from tests.system.crowd import check, crowd
 from tests.system.daemon import Daemon
 from tests.system.load import Load
 from tests.system.waiting import wait_until
@@ -45,65 +46,54 @@ COUNT = """
     """
 
 
-def check(load: Load) -> None:
-    for talker in load.talkers:
-        assert not talker.error, talker.error
-        assert not talker.ended
-        assert not talker.told
-        assert not talker.waiting
+@pytest.fixture
+def counting(daemon: Daemon) -> Daemon:
+    """A daemon with the plugin above; not started."""
+    daemon.plugin("count", COUNT)
+    return daemon
 
 
 @pytest.mark.parametrize("accept", ["exclusive", "reuseport"])
 def test_no_client_notices_a_reload(daemon: Daemon, accept: str) -> None:
-    daemon.configure(
-        daemon={"workers": 2},
-        flood={"enabled": False},
-        listen=[{"address": daemon.address(), "accept": accept}],
-    )
-    daemon.start()
-    with Load(daemon.address(), talkers=60) as load:
-        load.flows()
+    with crowd(daemon, accept) as load:
         for _ in range(4):
             daemon.reload()
             load.flows()
-        load.finish()
         check(load)
         wait_until(lambda: daemon.gauge("connections") == 60)
         assert all(10 < one["statistics"]["connections"] < 50 for one in daemon.status()["workers"])
 
 
-def test_a_session_and_messages_that_wait_go_along(daemon: Daemon) -> None:
-    daemon.plugin("count", COUNT)
-    daemon.start()
-    with daemon.connect() as client:
+def test_a_session_and_messages_that_wait_go_along(counting: Daemon) -> None:
+    counting.start()
+    with counting.connect() as client:
         assert client.call(5) == b"1"
         client.send(7, b"0.3")
         for _ in range(10):
             client.send(5)
-        wait_until(lambda: daemon.count("messages_in") == 12)
-        daemon.reload()
+        wait_until(lambda: counting.count("messages_in") == 12)
+        counting.reload()
         assert [client.receive().body for _ in range(11)] == [b"0.3", *(b"%d" % number for number in range(2, 12))]
         assert client.call(5) == b"12"
 
 
-def test_who_cannot_move_is_told_to_reconnect(daemon: Daemon) -> None:
-    daemon.configure(daemon={"handover_timeout": 0.3})
-    daemon.plugin("count", COUNT)
-    daemon.start()
-    with daemon.connect() as locked, daemon.connect() as busy, daemon.connect() as moving:
+def test_who_cannot_move_is_told_to_reconnect(counting: Daemon) -> None:
+    counting.configure(daemon={"handover_timeout": 0.3})
+    counting.start()
+    with counting.connect() as locked, counting.connect() as busy, counting.connect() as moving:
         assert locked.call(6) == b"held"
-        busy.send(8, str(daemon.folder / "go on").encode())
+        busy.send(8, str(counting.folder / "go on").encode())
         assert moving.call(5) == b"1"
-        wait_until(lambda: daemon.count("messages_in") == 3)
-        done = daemon.reload()
+        wait_until(lambda: counting.count("messages_in") == 3)
+        done = counting.reload()
         assert "1 connection moved" in done.out
         assert "session['lock'] cannot be carried: it holds _thread.lock" in done.out
         assert "1 connection could not: a handler was still running when the time was over" in done.out
         assert moving.call(5) == b"2"
-        (daemon.folder / "go on").touch()
+        (counting.folder / "go on").touch()
         for client, expected in ((locked, []), (busy, [b"there it is"])):
             assert [client.receive().body for _ in expected] == expected
-            assert client.receive().id == daemon.layout().go_away_id
+            assert client.receive().id == counting.layout().go_away_id
 
 
 def test_a_connection_keeps_its_id_and_age(daemon: Daemon) -> None:
@@ -157,10 +147,7 @@ def newcomer(daemon: Daemon, old: dict[int, int]) -> int:
 
 
 def test_a_receiver_that_is_stopped_holds_nobody_up_for_long(daemon: Daemon) -> None:
-    daemon.configure(daemon={"workers": 2, "handover_timeout": 20.0}, flood={"enabled": False})
-    daemon.start()
-    with Load(daemon.address(), talkers=60) as load:
-        load.flows()
+    with crowd(daemon, handover_timeout=20.0) as load:
         command = daemon.begin("reload")
         pid = newcomer(daemon, daemon.ready())
         os.kill(pid, signal.SIGSTOP)
@@ -169,15 +156,11 @@ def test_a_receiver_that_is_stopped_holds_nobody_up_for_long(daemon: Daemon) -> 
         assert time.monotonic() - began < 10
         os.kill(pid, signal.SIGCONT)  # what it finds now is not its any more, but for what it had taken before
         load.flows()
-        load.finish()
         check(load)
 
 
 def test_a_stop_in_the_middle_of_it_ends_soon(daemon: Daemon) -> None:
-    daemon.configure(daemon={"workers": 2, "stop_timeout": 20.0}, flood={"enabled": False})
-    daemon.start()
-    with Load(daemon.address(), talkers=60) as load:
-        load.flows()
+    with crowd(daemon, stop_timeout=20.0) as load:
         command = daemon.begin("reload")
         newcomer(daemon, daemon.ready())
         began = time.monotonic()
@@ -190,31 +173,30 @@ def test_a_stop_in_the_middle_of_it_ends_soon(daemon: Daemon) -> None:
             assert talker.told
 
 
-def test_a_reload_cuts_a_rebalancing_short(daemon: Daemon) -> None:
+def test_a_reload_cuts_a_rebalancing_short(counting: Daemon) -> None:
     """Both want the same connections: one has a handler that runs."""
-    daemon.plugin("count", COUNT)
-    daemon.configure(daemon={"workers": 1})
-    daemon.start()
+    counting.configure(daemon={"workers": 1})
+    counting.start()
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(daemon.connect()) for _ in range(4)]
+        clients = [stack.enter_context(counting.connect()) for _ in range(4)]
         assert [client.call(5) for client in clients] == [b"1"] * 4
         for client in clients:
-            client.send(8, str(daemon.folder / "go on").encode())
-        wait_until(lambda: daemon.count("messages_in") == 8)
-        before = daemon.ready()
-        scaling = daemon.begin("scale", "2")  # which evens out when the new worker is ready
-        wait_until(lambda: daemon.log_lines("scaled to 2 workers"))
-        reload = daemon.begin("reload")
-        wait_until(lambda: daemon.log_lines("reloaded:"))
-        (daemon.folder / "go on").touch()
+            client.send(8, str(counting.folder / "go on").encode())
+        wait_until(lambda: counting.count("messages_in") == 8)
+        before = counting.ready()
+        scaling = counting.begin("scale", "2")  # which evens out when the new worker is ready
+        wait_until(lambda: counting.log_lines("scaled to 2 workers"))
+        reload = counting.begin("reload")
+        wait_until(lambda: counting.log_lines("reloaded:"))
+        (counting.folder / "go on").touch()
         reload.communicate()
         scaling.communicate()
         assert reload.returncode == 0
         for client in clients:
             assert client.receive().body == b"there it is"
             assert client.call(5) == b"2"
-        assert not before.keys() & daemon.ready().keys()
-    assert not daemon.log_lines("died")
+        assert not before.keys() & counting.ready().keys()
+    assert not counting.log_lines("died")
 
 
 def test_it_works_without_new_connections(daemon: Daemon) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.system.crowd import check
 from tests.system.daemon import Daemon
 from tests.system.load import Load
-from tests.system.test_handover import check
 from tests.system.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -28,7 +28,6 @@ def test_scaling_up_and_down_disturbs_nobody(daemon: Daemon) -> None:
             assert done.out == f"{count} worker{'' if count == 1 else 's'} ready\n"
             load.flows()
             wait_until(lambda each=each: connections(daemon) == each, what=str(each))  # type: ignore[misc]
-        load.finish()
         check(load)
 
 
@@ -44,7 +43,6 @@ def test_rebalancing_evens_out(daemon: Daemon) -> None:
         wait_until(lambda: connections(daemon) == [20, 21])
         assert daemon.command("rebalance").out == "0 connections moved\n"
         load.flows()
-        load.finish()
         check(load)
 
 
@@ -57,7 +55,6 @@ def test_workers_that_have_served_enough_are_replaced(daemon: Daemon, limit: dic
         (key,) = limit
         wait_until(lambda: len(daemon.log_lines("is replaced", key)) >= 3)
         load.flows()
-        load.finish()
         check(load)
     assert daemon.status()["restarts"]["count"] == 0
 

@@ -11,12 +11,12 @@ import pytest
 
 from commscaffoldd.client.frame_client import FrameClient
 from commscaffoldd.core.layout import PRESETS
+from tests.system.crowd import check, crowd
 from tests.system.daemon import PROGRAM, Daemon
 from tests.system.load import Load
 from tests.system.ports import is_free
 from tests.system.processes import is_alive
 from tests.system.service_manager import ServiceManager
-from tests.system.test_handover import check
 from tests.system.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -25,10 +25,7 @@ UNNOTICED = "The daemon goes on as it was, and no client has noticed."
 
 
 def test_no_client_notices_an_upgrade(daemon: Daemon) -> None:
-    daemon.configure(daemon={"workers": 2}, flood={"enabled": False})
-    daemon.start()
-    with Load(daemon.address(), talkers=60) as load:
-        load.flows()
+    with crowd(daemon) as load:
         for _ in range(3):
             master, workers, handled = daemon.master_pid(), daemon.ready(), daemon.settled("messages_in")
             done = daemon.command("upgrade")
@@ -42,7 +39,6 @@ def test_no_client_notices_an_upgrade(daemon: Daemon) -> None:
             wait_until(lambda master=master: not is_alive(master))  # type: ignore[misc]
             wait_until(lambda handled=handled: daemon.count("messages_in") >= handled)  # type: ignore[misc]
             load.flows()
-        load.finish()
         check(load)
     wait_until(lambda: len(daemon.pids()) == 3)
     daemon.stop()
@@ -109,7 +105,6 @@ def test_a_broken_plugin_refuses_the_upgrade(daemon: Daemon, kind: str) -> None:
         path.unlink()
         assert daemon.command("upgrade").code == 0
         load.flows()
-        load.finish()
         check(load)
     wait_until(lambda: len(daemon.pids()) == 3)
 
@@ -194,6 +189,50 @@ def test_stop_during_an_upgrade_ends_both(daemon: Daemon) -> None:
     assert upgrade.returncode == 1
     assert "the daemon was stopped while it was upgrading" in err
     wait_until(lambda: not daemon.pids())
+
+
+WAITS = """
+    import time
+    from pathlib import Path
+    from commscaffoldd import handler
+    time.sleep(1.0)
+
+    @handler(9)
+    def wait(request):
+        flag = Path(request.body.decode())
+        flag.touch()
+        while flag.exists():
+            time.sleep(0.01)
+    """
+
+
+def test_a_new_master_that_was_told_to_stop_does_not_take_charge(daemon: Daemon) -> None:
+    daemon.start()
+    old = [daemon.master_pid(), *daemon.worker_pids()]
+    daemon.plugin("waits", WAITS)
+    command = daemon.begin("upgrade")
+    (new,) = wait_until(lambda: [int(line.rpartition(" ")[2]) for line in daemon.log_lines("the new master has pid")])
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)  # so the new one is ready, and waits for the old one's word
+    flag = daemon.folder / "flag"
+    try:
+        wait_until(lambda: len(daemon.log_lines("ready: 1 workers serve")) == 2)
+        with daemon.connect() as client:
+            client.send(9, str(flag).encode())  # what its stop waits for
+            wait_until(flag.exists)
+            os.kill(new, signal.SIGTERM)
+            wait_until(lambda: daemon.log_lines("stopping;"))
+    finally:
+        for pid in old:
+            os.kill(pid, signal.SIGCONT)
+    _, err = command.communicate()
+    assert command.returncode == 1
+    assert "the new master has been told to stop" in err
+    assert UNNOTICED in err
+    assert daemon.status()["pid"] == old[0]
+    wait_until(lambda: not is_alive(new))
+    with daemon.connect() as client:
+        assert client.call(1, b"x") == b"x"
 
 
 def test_take_over_is_not_for_people(daemon: Daemon) -> None:
