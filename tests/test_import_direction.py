@@ -24,7 +24,7 @@ ALLOWED = {
     "config": {"core"},
     "client": {"core", "codecs"},
     "codecs": {"core"},
-    "plugin": {"core", "codecs"},
+    "plugin": {"core", "codecs", "config"},
     TOP: {"core", "codecs", "plugin", "version"},
     "worker": {"core", "codecs", "plugin", "config", "log", "version", TOP},
     "master": {"core", "codecs", "plugin", "config", "log", "worker", "version", TOP},

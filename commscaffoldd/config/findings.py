@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from commscaffoldd.config.errors import LONGEST_PROBLEM, ConfigError, ConfigErrors, KeyPath, dotted
+from commscaffoldd.config.lines import line_of
 
 
 class Findings:
@@ -23,8 +24,7 @@ class Findings:
         """Note that something is wrong at a key; the line is that of the nearest key above which has one."""
         if len(problem) > LONGEST_PROBLEM:
             problem = problem[: LONGEST_PROBLEM - 1] + "…"
-        line = next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), None)
-        self._errors.append(ConfigError(self._path, line, dotted(key), problem))
+        self._errors.append(ConfigError(self._path, line_of(key, self._lines), dotted(key), problem))
         self._wrong.add(key)
         self._above_wrong.update(key[:end] for end in range(len(key)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import tomli
@@ -46,6 +47,11 @@ def locate_keys(text: str) -> dict[KeyPath, int]:
                 places.setdefault(key[:end], line)
         at = _end_of_statement(text, found.end() if found else at)
     return places
+
+
+def line_of(key: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
+    """The line of a key, or of the nearest key above that has one; `lines` is what `locate_keys` has found."""
+    return next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
 
 
 def _parts(raw: str) -> KeyPath:

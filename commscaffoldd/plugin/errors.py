@@ -29,12 +29,14 @@ class PluginError:
         reason: what is wrong and what is allowed; one line.
         file: the plugin's file, where one is to blame.
         line: the line in it, from 1.
+        key: of an error in the plugin's settings: the key in the configuration, whose file and line are to be told.
     """
 
     plugin: str
     reason: str
     file: Path | None = None
     line: int | None = None
+    key: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         """The error as one line, `plugin NAME: FILE:LINE: reason`."""

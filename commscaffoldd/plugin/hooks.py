@@ -29,7 +29,7 @@ class HookCall:
 
     plugin: str
     root: Path
-    settings: Mapping[str, Any]
+    settings: object
     hook: str
     function: Callable[..., object]
     wanted: tuple[str, ...]
@@ -91,7 +91,7 @@ def hook_name(marked: Marked) -> str | None:
     return marked.hook.get("specname") or marked.name
 
 
-def hook_call(plugin: str, root: Path, settings: Mapping[str, Any], marked: Marked) -> HookCall:
+def hook_call(plugin: str, root: Path, settings: object, marked: Marked) -> HookCall:
     """The call of an implementation that `check_hook` found right."""
     hook = hook_name(marked) or marked.name
     return HookCall(plugin, root, settings, hook, marked.function, _wanted(marked.function, HOOKS[hook]))

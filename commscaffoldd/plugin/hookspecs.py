@@ -1,7 +1,8 @@
 """The hooks a plugin may implement, with `@hookimpl` on a function or method of the same name.
 
 An implementation takes those of the named arguments that it needs. `settings` is always the plugin's own
-`[plugin.NAME]` table, a dict, empty where the configuration has none.
+`[plugin.NAME]` table: as the Struct that the parameter is annotated with, or as a dict, empty where the configuration
+has none.
 """
 
 from __future__ import annotations

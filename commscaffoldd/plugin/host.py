@@ -114,7 +114,8 @@ def load_plugins(
     for plugin in plugins:
         errors += plugin.errors
     routes, conflicts = build_routes(
-        {plugin.name: plugin.handlers for plugin in plugins}, {plugin.name: {} for plugin in plugins}
+        {plugin.name: plugin.handlers for plugin in plugins},
+        {plugin.name: plugin.settings.injected for plugin in plugins},
     )
     errors += conflicts
     if errors:

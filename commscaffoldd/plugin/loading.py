@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from commscaffoldd.plugin.declared import PluginSettings
 from commscaffoldd.plugin.discovery import Source
 from commscaffoldd.plugin.errors import PluginError, from_exception
 from commscaffoldd.plugin.handlers import Handler, read_handlers
@@ -22,7 +23,7 @@ class LoadedPlugin:
 
     name: str
     root: Path
-    settings: dict[str, Any]
+    settings: PluginSettings
     handlers: list[Handler] = dataclasses.field(default_factory=list)
     hooks: list[tuple[HookCall, Marked]] = dataclasses.field(default_factory=list)
     errors: list[PluginError] = dataclasses.field(default_factory=list)
@@ -31,7 +32,7 @@ class LoadedPlugin:
 def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
     """Load a plugin; never raises for what the plugin does."""
     # A copy: what a plugin does to its settings is its own business.
-    plugin = LoadedPlugin(source.name, source.root, copy.deepcopy(dict(settings)))
+    plugin = LoadedPlugin(source.name, source.root, PluginSettings(source.name, copy.deepcopy(dict(settings))))
     try:
         content = source.load()
     except (KeyboardInterrupt, GeneratorExit):
@@ -45,11 +46,15 @@ def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
         )
         return plugin
     if not isinstance(content, ModuleType):
+        plugin.errors += plugin.settings.declare(_wanted(functions_of(content)))
         _take(plugin, [content])
         return plugin
     modules = modules_of(content)
-    creators = [m for module in modules for m in functions_of(module) if hook_name(m) == "create_plugin"]
-    created = _create(plugin, creators)
+    functions = [marked for module in modules for marked in functions_of(module)]
+    plugin.errors += plugin.settings.declare(_wanted(functions))
+    created = _create(plugin, [marked for marked in functions if hook_name(marked) == "create_plugin"])
+    if created is not None:
+        plugin.errors += plugin.settings.declare(_wanted(functions_of(created)))
     # Again: create_plugin may have imported more of its package.
     modules = modules_of(content)
     if not plugin.errors:
@@ -67,6 +72,10 @@ def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
     return plugin
 
 
+def _wanted(functions: Iterable[Marked]) -> list[Marked]:
+    return [marked for marked in functions if marked.handlers or marked.hook is not None]
+
+
 def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
     creators = list({id(creator.function): creator for creator in creators}.values())
     if not creators:
@@ -81,9 +90,9 @@ def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
                 other.line,
             )
         )
-    if others or check_hook(plugin.name, first):
+    if plugin.errors or others or check_hook(plugin.name, first):
         return None  # `_take` reports what is wrong with it
-    call = hook_call(plugin.name, plugin.root, plugin.settings, first)
+    call = hook_call(plugin.name, plugin.root, plugin.settings.given_to(first.function), first)
     try:
         created = call({})
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
@@ -139,7 +148,8 @@ def _take_one(plugin: LoadedPlugin, marked: Marked) -> None:
     if error := check_hook(plugin.name, marked):
         plugin.errors.append(error)
     elif marked.hook is not None:
-        plugin.hooks.append((hook_call(plugin.name, plugin.root, plugin.settings, marked), marked))
+        settings = plugin.settings.given_to(marked.function)
+        plugin.hooks.append((hook_call(plugin.name, plugin.root, settings, marked), marked))
     if marked.handlers:
         handlers, errors = read_handlers(plugin.name, marked)
         plugin.handlers += handlers

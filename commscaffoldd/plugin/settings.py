@@ -1,4 +1,4 @@
-"""Turning a plugin's `[plugin.NAME]` table into a typed object, with every mistake in it named at once."""
+"""Reading a table as a Struct, for plugins that do it by themselves; `declared.py` is the usual way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from commscaffoldd.plugin.errors import SettingsError, did_you_mean
+from commscaffoldd.config.errors import dotted
+from commscaffoldd.plugin.errors import SettingsError
+from commscaffoldd.plugin.settings_table import convert
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -15,26 +17,11 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 def read_settings(kind: type[Settings], settings: Mapping[str, Any]) -> Settings:
     """The settings as an instance of a msgspec Struct, whose fields are the allowed keys, types and defaults.
 
-    msgspec alone stops at the first mistake and does not say which keys exist, so keys are looked at one by
-    one.
-
     Raises:
         SettingsError: unknown keys, missing keys, wrong types or values: all of them.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    wrong = [f"unknown key {key!r}: {did_you_mean(key, fields.keys())}" for key in settings if key not in fields]
-    for key, field in fields.items():
-        if key not in settings:
-            if field.required:
-                wrong.append(f"{key} is missing")
-            continue
-        try:
-            msgspec.convert(settings[key], field.type)
-        except msgspec.ValidationError as error:
-            wrong.append(f"{key} = {settings[key]!r}: {error}".replace(" - at `$`", ""))
-    if not wrong:
-        try:
-            return msgspec.convert(settings, kind)
-        except msgspec.ValidationError as error:  # what only __post_init__ can see
-            wrong.append(str(error).replace(" - at `$`", ""))
-    raise SettingsError("; ".join(wrong))
+    value, problems = convert(kind, settings, ())
+    if problems:
+        raise SettingsError("; ".join(f"{dotted(one.key)}: {one.text}" if one.key else one.text for one in problems))
+    made: Settings = value
+    return made

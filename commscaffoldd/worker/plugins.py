@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+from commscaffoldd.config.errors import ConfigErrors
+from commscaffoldd.config.lines import line_of, locate_keys
+from commscaffoldd.config.load import read_text
 from commscaffoldd.config.schema import Config, Listen
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.route import Route
@@ -17,12 +21,29 @@ def load_host(config: Config) -> PluginHost:
     Raises:
         PluginErrors: what is wrong with them, all of it.
     """
-    host = load_plugins([Path(folder) for folder in config.plugins.path], config.plugins.disabled, config.plugin)
+    try:
+        host = load_plugins([Path(folder) for folder in config.plugins.path], config.plugins.disabled, config.plugin)
+    except PluginErrors as errors:
+        raise PluginErrors(_placed(errors.errors, config.path)) from None
     endpoints = [make_endpoint(config, listen) for listen in config.listen]
     reserved = [error for route in host.routes.values() if (error := _reserved(route, endpoints)) is not None]
     if reserved:
         raise PluginErrors(reserved)
     return host
+
+
+def _placed(errors: list[PluginError], path: Path) -> list[PluginError]:
+    """The errors, those in settings with the configuration's file and line."""
+    if not any(error.key for error in errors):
+        return errors
+    try:
+        lines = locate_keys(read_text(path))
+    except ConfigErrors:  # it has gone since it was read
+        lines = {}
+    return [
+        dataclasses.replace(error, file=path, line=line_of(error.key, lines)) if error.key else error
+        for error in errors
+    ]
 
 
 def make_endpoint(config: Config, listen: Listen) -> Endpoint:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from commscaffoldd import hookimpl
 
 from .handlers import Account
-from .settings import read
+from .settings import Settings
 
 
 @hookimpl
-def create_plugin(settings: Mapping[str, Any]) -> Account:
+def create_plugin(settings: Settings) -> Account:
     """One `Account` in each worker."""
-    return Account(read(settings))
+    return Account(settings)

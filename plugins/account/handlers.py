@@ -9,7 +9,7 @@ from typing import TypeAlias
 from commscaffoldd import Request, handler, hookimpl
 
 from . import passwords
-from .messages import MalformedError, Status, parse, reply
+from .messages import Answer, MalformedError, Status, parse
 from .settings import Settings
 from .store import Store, StoreError
 
@@ -19,7 +19,7 @@ LOGIN = 6
 USER = "user"  # in a connection's session: the name it has logged in with; other plugins may read it
 ATTEMPTS = "account.attempts"
 
-_Act: TypeAlias = Callable[[Request, str, str], bytes]
+_Act: TypeAlias = Callable[[Request, str, str], Answer]
 
 logger = logging.getLogger("commscaffoldd.plugin.account")
 
@@ -56,46 +56,46 @@ class Account:
         self._store.close()
 
     @handler(REGISTER)
-    def register(self, request: Request) -> bytes:
+    def register(self, request: Request) -> Answer:
         """Make an account. It does not log in."""
         return self._answer(request, self._register)
 
     @handler(LOGIN)
-    def login(self, request: Request) -> bytes:
+    def login(self, request: Request) -> Answer:
         """Log this connection in."""
         return self._answer(request, self._login)
 
-    def _answer(self, request: Request, act: _Act) -> bytes:
+    def _answer(self, request: Request, act: _Act) -> Answer:
         try:
             name, password = parse(request.body)
         except MalformedError as error:
-            return reply(Status.MALFORMED, str(error))
+            return Answer(Status.MALFORMED, str(error))
         session = request.connection.session
         attempts = session.get(ATTEMPTS, 0) + 1
         if attempts > self._settings.attempts:
-            return reply(Status.TOO_MANY_ATTEMPTS, "too many attempts on this connection")
+            return Answer(Status.TOO_MANY_ATTEMPTS, "too many attempts on this connection")
         session[ATTEMPTS] = attempts  # before the hashing: that is what an attacker wants us to do
         try:
             return act(request, name, password)
         except StoreError:
             logger.exception("message %d failed", request.id, extra={"connection": request.connection.id})
-            return reply(Status.NOT_AVAILABLE, "not available now, try again later")
+            return Answer(Status.NOT_AVAILABLE, "not available now, try again later")
 
-    def _register(self, request: Request, name: str, password: str) -> bytes:
+    def _register(self, request: Request, name: str, password: str) -> Answer:
         del request
         if len(password) < self._settings.min_password:
-            return reply(Status.MALFORMED, f"a password has at least {self._settings.min_password} characters")
+            return Answer(Status.MALFORMED, f"a password has at least {self._settings.min_password} characters")
         # First without hashing: a taken name should not cost a quarter of a second. The insert decides.
         if self._store.find(name) is not None or not self._store.add(name, passwords.make(password, self._cost)):
-            return reply(Status.NAME_TAKEN, "this name is taken")
-        return reply(Status.OK, "registered")
+            return Answer(Status.NAME_TAKEN, "this name is taken")
+        return Answer(Status.OK, "registered")
 
-    def _login(self, request: Request, name: str, password: str) -> bytes:
+    def _login(self, request: Request, name: str, password: str) -> Answer:
         kept = self._store.find(name)
         # An unknown name takes as long as a wrong password, and is told the same.
         fits = (kept or self._nobody).fits(password)
         if kept is None or not fits:
-            return reply(Status.WRONG, "wrong name or password")
+            return Answer(Status.WRONG, "wrong name or password")
         request.connection.session[USER] = name
         request.connection.session.pop(ATTEMPTS, None)
-        return reply(Status.OK, f"welcome, {name}")
+        return Answer(Status.OK, f"welcome, {name}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import unicodedata
+
+from commscaffoldd import codec
 
 MAX_NAME = 64
 
@@ -23,9 +26,28 @@ class MalformedError(ValueError):
     """The body is not a name and a password; the text, for the client, says why."""
 
 
-def reply(status: Status, text: str) -> bytes:
-    """A reply's body: u8 status, then UTF-8 text."""
-    return bytes([status]) + text.encode()
+@codec
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply: u8 status, then a text for people in UTF-8."""
+
+    status: Status
+    text: str
+
+    def encode(self) -> bytes:
+        """The reply's body."""
+        return bytes([self.status]) + self.text.encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Answer:
+        """What a client makes of it.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not body:
+            raise ValueError("the status is missing")
+        return cls(Status(body[0]), body[1:].decode())
 
 
 def parse(body: bytes) -> tuple[str, str]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
-
-from commscaffoldd.plugin.settings import read_settings
 
 SYSTEM_FOLDER = Path("/var/lib/commscaffoldd")
 MAX_MEMORY = 256 << 20
 FILE = "account.sqlite3"
 
 
-class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(Struct, frozen=True):
     """The keys of `[plugin.account]`; scrypt's defaults take about 16 MiB and a quarter of a second."""
 
     database: str = ""
@@ -56,15 +53,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def folder_is_ours(self) -> bool:
         """Whether the folder may be made if it is missing; a configured one is the operator's."""
         return not self.database
-
-
-def read(settings: Mapping[str, Any]) -> Settings:
-    """The settings, checked.
-
-    Raises:
-        ValueError: all that is wrong with them.
-    """
-    return read_settings(Settings, settings)
 
 
 def default_folder() -> Path:

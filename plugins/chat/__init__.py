@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from commscaffoldd import hookimpl
-from commscaffoldd.plugin.settings import read_settings
 
 from .handlers import Chat, Settings
 
 
 @hookimpl
-def create_plugin(settings: Mapping[str, Any]) -> Chat:
+def create_plugin(settings: Settings) -> Chat:
     """One `Chat` in each worker."""
-    return Chat(read_settings(Settings, settings))
+    return Chat(settings)

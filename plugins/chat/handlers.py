@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from commscaffoldd import Connection, Request, handler, hookimpl
+from commscaffoldd import Connection, Request, codec, handler, hookimpl
 
 from .rooms import Member, RefusedError, Rooms
 
@@ -22,7 +23,7 @@ MAX_ROOM = 64  # bytes
 MAX_NAME = 255  # bytes: its length is sent as u8
 
 
-class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(Struct, frozen=True):
     """The keys of `[plugin.chat]`."""
 
     max_text: Annotated[int, Meta(ge=1, le=32768)] = 1024
@@ -36,6 +37,30 @@ class Status(enum.IntEnum):
     OK = 0
     REFUSED = 1
     MALFORMED = 3
+
+
+@codec
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply: u8 status, then a text for people in UTF-8."""
+
+    status: Status
+    text: str
+
+    def encode(self) -> bytes:
+        """The reply's body."""
+        return bytes([self.status]) + self.text.encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Answer:
+        """What a client makes of it.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not body:
+            raise ValueError("the status is missing")
+        return cls(Status(body[0]), body[1:].decode())
 
 
 class Happened(enum.IntEnum):
@@ -53,25 +78,25 @@ class Chat:
         self._rooms = Rooms(settings.max_rooms, settings.max_members)
 
     @handler(JOIN)
-    def join(self, request: Request) -> bytes:
+    def join(self, request: Request) -> Answer:
         """Into a room, and out of the one before."""
         room = _text(request.body, MAX_ROOM)
         if room is None or not room.isprintable():
-            return _reply(Status.MALFORMED, f"a room's name is 1 to {MAX_ROOM} bytes of UTF-8 in one line")
+            return Answer(Status.MALFORMED, f"a room's name is 1 to {MAX_ROOM} bytes of UTF-8 in one line")
         connection = request.connection
         member = Member(connection, connection.session.get("user", connection.id))
         try:
             count = self._rooms.join(room, member, _joined, _left)
         except RefusedError as error:
-            return _reply(Status.REFUSED, str(error))
+            return Answer(Status.REFUSED, str(error))
         connection.session["room"] = room  # for the worker that goes on with it, if one does
-        return _reply(Status.OK, f"{count} in the room")
+        return Answer(Status.OK, f"{count} in the room")
 
     @handler(SAY)
-    def say(self, request: Request) -> bytes:
+    def say(self, request: Request) -> Answer:
         """A text for all others in the room."""
         if _text(request.body, self._max_text) is None:
-            return _reply(Status.MALFORMED, f"a text is 1 to {self._max_text} bytes of UTF-8")
+            return Answer(Status.MALFORMED, f"a text is 1 to {self._max_text} bytes of UTF-8")
 
         def said(others: list[Member], speaker: Member) -> None:
             _push(others, SAID, _name(speaker) + request.body)
@@ -79,16 +104,16 @@ class Chat:
         try:
             count = self._rooms.tell(request.connection, said)
         except RefusedError as error:
-            return _reply(Status.REFUSED, str(error))
-        return _reply(Status.OK, f"said to {count}")
+            return Answer(Status.REFUSED, str(error))
+        return Answer(Status.OK, f"said to {count}")
 
     @handler(LEAVE)
-    def leave(self, request: Request) -> bytes:
+    def leave(self, request: Request) -> Answer:
         """Out of the room."""
         if not self._rooms.leave(request.connection, _left):
-            return _reply(Status.REFUSED, "you are in no room")
+            return Answer(Status.REFUSED, "you are in no room")
         request.connection.session.pop("room", None)
-        return _reply(Status.OK, "left")
+        return Answer(Status.OK, "left")
 
     @hookimpl
     def connection_closed(self, connection: Connection) -> None:
@@ -140,7 +165,3 @@ def _text(body: bytes, limit: int) -> str | None:
         return body.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _reply(status: Status, text: str) -> bytes:
-    return bytes([status]) + text.encode()

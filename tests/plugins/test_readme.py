@@ -47,8 +47,8 @@ def test_the_settings_and_the_error_that_is_shown(tmp_path: Path) -> None:
     with pytest.raises(PluginErrors) as caught:
         load_plugins([tmp_path], [], {"greet": {"greting": "x", "times": 0}})
 
-    shown = str(caught.value).replace(str(tmp_path), "/srv/plugins")
-    assert shown in " ".join(README.split())
+    shown = " ".join(README.split())
+    assert [error.reason in shown for error in caught.value.errors] == [True, True]
 
 
 def test_every_hook_is_described_with_its_arguments() -> None:

@@ -46,3 +46,29 @@ def test_an_endpoint_is_what_its_listener_says(tmp_path: Path) -> None:
     config = configure(tmp_path, "erlang", 7)
     endpoint = make_endpoint(config, config.listen[0])
     assert (endpoint.address, endpoint.layout.name, endpoint.default_id) == ("127.0.0.1:9001", "erlang", 1)
+
+
+def test_wrong_settings_are_told_with_the_configurations_line(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    configure(tmp_path, "standard", 7)
+    (tmp_path / "plugins" / "greet.py").write_text(
+        "import msgspec\nfrom commscaffoldd import handler\n"
+        "class Settings(msgspec.Struct):\n    times: int = 1\n    words: list[str] = []\n"
+        "@handler(7)\ndef greet(request, settings: Settings): ...\n"
+    )
+    file.write_text(
+        '[plugins]\npath = ["plugins"]\n\n[plugin.greet]\ntimes = "x"\nwords = [\n  "a", 5,\n]\ntimess = 2\n'
+    )
+    config = parse(file.read_text(), file)
+
+    with pytest.raises(PluginErrors) as errors:
+        load_host(config)
+
+    assert str(errors.value).splitlines() == [
+        f'plugin greet: {file}:9: plugin.greet.timess: unknown key; did you mean "times"?',
+        f'plugin greet: {file}:5: plugin.greet.times: found "x"; allowed: an integer',
+        f"plugin greet: {file}:6: plugin.greet.words[1]: found 5; allowed: a string",
+    ]
+    file.unlink()
+    with pytest.raises(PluginErrors, match=f"{file}: plugin.greet.times: found"):
+        load_host(config)
