@@ -23,11 +23,12 @@ ALLOWED = {
     "log": set[str](),
     "config": {"core"},
     "client": {"core"},
+    "catalogue": {"core"},
     "plugin": {"core"},
     TOP: {"core", "plugin", "version"},
-    "worker": {"core", "plugin", "config", "log", "version", TOP},
+    "worker": {"core", "plugin", "catalogue", "config", "log", "version", TOP},
     "master": {"core", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {"core", "plugin", "config", "log", "worker", "master", "client", "version", TOP},
+    "cli": {"core", "plugin", "catalogue", "config", "log", "worker", "master", "client", "version", TOP},
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {
