@@ -15,7 +15,7 @@ from tests.cli.running import Run
 
 GOOD = CanaryReport(ok=True, catalogue=sample().to_builtins())
 BAD = CanaryReport(ok=False, errors=["p.py:3: broken", "q.py:1: too"])
-COMMANDS = [("docs",)]
+COMMANDS = [("docs",), ("generate", "python")]
 
 
 @pytest.fixture
@@ -62,6 +62,17 @@ def test_a_file_gets_what_would_be_printed_and_the_same_each_time(
     assert file.read_text() == run(*words).stdout
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.usefixtures("canary")
+@pytest.mark.parametrize("language", ["python"])
+def test_the_listener_and_the_name_of_a_client_can_be_chosen(run: Run, language: str) -> None:
+    text = run("generate", language, "--listen", "127.0.0.1:9001", "--title", "Game server").stdout
+    assert "class GameServerClient" in text
+    assert "compact" in text
+    result = run("generate", language, "--listen", "127.0.0.1:7")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: there is no listener 127.0.0.1:7; there are: 127.0.0.1:9000, ")
 
 
 @pytest.mark.usefixtures("canary")
