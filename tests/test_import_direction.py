@@ -24,11 +24,12 @@ ALLOWED = {
     "config": {"core"},
     "client": {"core", "codecs"},
     "codecs": {"core"},
+    "catalogue": {"core"},
     "plugin": {"core", "codecs", "config"},
     TOP: {"core", "codecs", "plugin", "version"},
-    "worker": {"core", "codecs", "plugin", "config", "log", "version", TOP},
+    "worker": {"core", "codecs", "plugin", "catalogue", "config", "log", "version", TOP},
     "master": {"core", "codecs", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {"core", "codecs", "plugin", "config", "log", "worker", "master", "client", "version", TOP},
+    "cli": {"core", "codecs", "plugin", "catalogue", "config", "log", "worker", "master", "client", "version", TOP},
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {

@@ -11,7 +11,9 @@ from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
+from commscaffoldd.cli.docs import docs
 from commscaffoldd.cli.failure import failures
+from commscaffoldd.cli.generate import generate
 from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
@@ -76,5 +78,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, bench):
+for command in (start, *RUNNING, check, call, bench, docs, generate):
     main.add_command(command)

@@ -35,6 +35,9 @@ def routes(config_file: str | None, *, as_json: bool) -> None:
     The mode is `pool` (a thread of the business pool, in order per connection), `concurrent` (such a thread,
     in any order) or `inline` (the reactor itself). A handler that runs longer than the timeout is given up. A
     message ID whose handler keeps failing is quarantined for a while, see `release`.
+
+    With --json each route also has what its handler's signature and docstring say: `doc`, and for `body` and
+    `reply` the format, the type and its JSON schema. See `docs` for a page for people.
     """
     found = sorted(_routes(daemon.locate(config_file)), key=lambda route: int(route["id"]))
     if as_json:

@@ -21,6 +21,7 @@ from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.load import parse, read_text
 from commscaffoldd.log import LogFile
 from commscaffoldd.plugin.errors import PluginErrors
+from commscaffoldd.worker.catalogue import catalogue_of
 from commscaffoldd.worker.plugins import load_host
 from commscaffoldd.worker.signals import reset_signals
 from commscaffoldd.worker.views import describe_routes
@@ -35,12 +36,14 @@ class CanaryReport(Struct, frozen=True):
         ok: whether a worker could start with this.
         errors: complete lines for a terminal.
         routes: as `describe_routes` gives them.
+        catalogue: of what a worker would serve, as `Catalogue.to_builtins` gives it.
         config_text: the configuration file as the canary read it; what has been checked is what is then used.
     """
 
     ok: bool
     errors: list[str] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
+    catalogue: dict[str, Any] = field(default_factory=dict)
     config_text: str = ""
 
 
@@ -144,4 +147,9 @@ def _rehearse(path: Path) -> dict[str, Any]:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
     except PluginErrors as errors:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
-    return {"ok": True, "routes": describe_routes(host.routes, config.business.handler_timeout), "config_text": text}
+    return {
+        "ok": True,
+        "routes": describe_routes(host.routes, config.business.handler_timeout),
+        "catalogue": catalogue_of(config, host.routes).to_builtins(),
+        "config_text": text,
+    }

@@ -7,9 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from commscaffoldd.catalogue.inspection import schema_of
+from commscaffoldd.catalogue.making import BodyFacts
 from commscaffoldd.core.quarantine import Quarantined
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
+from commscaffoldd.worker.catalogue import handler_facts
 
 MOST: Final = 10_000  # connections in one answer
 LONGEST_USER: Final = 200  # characters
@@ -55,19 +58,30 @@ def _user(user: object) -> str | None:
 
 
 def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
-    """The routes by message ID; `timeout` is that of handlers that have none of their own."""
-    ordered: Iterable[int] = sorted(routes)
+    """The routes by message ID, with what the handlers' signatures say.
+
+    `timeout` is that of handlers that have none of their own.
+    """
+    facts = [handler_facts(routes[message_id], timeout) for message_id in sorted(routes)]
     return [
         {
-            "id": route.id,
-            "plugin": route.plugin,
-            "function": route.name,
-            "mode": route.mode,
-            "open": route.open,
-            "timeout": timeout if route.timeout is None else float(route.timeout),
+            "id": one.id,
+            "plugin": one.plugin,
+            "function": one.name,
+            "mode": one.mode,
+            "timeout": one.timeout,
+            "open": one.open,
+            "stream": one.stream,
+            "doc": one.doc,
+            "body": _describe_body(one.body),
+            "reply": None if one.reply is None else _describe_body(one.reply),
         }
-        for route in (routes[message_id] for message_id in ordered)
+        for one in facts
     ]
+
+
+def _describe_body(body: BodyFacts) -> dict[str, Any]:
+    return {"format": body.format, "type": body.name, "schema": schema_of(body.annotation)}
 
 
 def describe_quarantined(found: Iterable[Quarantined]) -> list[dict[str, Any]]:

@@ -72,11 +72,18 @@ def test_the_answer_is_bounded() -> None:
 
 
 def test_routes_by_message_id() -> None:
-    routes = {n: Route(n, lambda _: None, "greet", f"f{n}", "inline") for n in (9, 3)}
+    def answer(_request: object) -> bytes:
+        """Answers."""
+        return b""
+
+    routes = {n: Route(n, answer, "greet", f"f{n}", "inline") for n in (9, 3)}
     routes[9].timeout, routes[9].open = 0.5, True
+    raw = {"format": "bytes", "type": "bytes", "schema": {"type": "string", "contentEncoding": "base64"}}
+    same = {"plugin": "greet", "mode": "inline", "open": False, "stream": False, "doc": "Answers."}
+    same |= {"body": raw, "reply": raw}
     assert describe_routes(routes, 30.0) == [
-        {"id": 3, "plugin": "greet", "function": "f3", "mode": "inline", "open": False, "timeout": 30.0},
-        {"id": 9, "plugin": "greet", "function": "f9", "mode": "inline", "open": True, "timeout": 0.5},
+        {"id": 3, "function": "f3", "timeout": 30.0, **same},
+        {"id": 9, "function": "f9", "timeout": 0.5, **same, "open": True},
     ]
 
 
