@@ -11,6 +11,7 @@ from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
+from commscaffoldd.cli.console.command import console
 from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
@@ -76,5 +77,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, bench):
+for command in (start, *RUNNING, check, call, console, bench):
     main.add_command(command)
