@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from commscaffoldd.cli.body import hex_dump, read_body
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure, describe
+from commscaffoldd.cli.notation import AsItIs, Hex, Json, Notation
 from commscaffoldd.cli.options import config_option, layout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id
 from commscaffoldd.cli.speech import layout_for
+from commscaffoldd.cli.typed.body import FORMATS
+from commscaffoldd.cli.typed.known import known_messages
 from commscaffoldd.client import ClientError, Frame, FrameClient
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import Layout
@@ -22,6 +22,7 @@ from commscaffoldd.core.layout import Layout
         "commscaffoldd call 127.0.0.1:9000 1 hello",
         "commscaffoldd call 127.0.0.1:9000 1 @picture.png > reply.png",
         "commscaffoldd call 127.0.0.1:9001 5 --layout compact --hex '48 45 4c 4c 4f' -v",
+        """commscaffoldd call 127.0.0.1:9000 1001 --json '{"user": "bob"}'""",
     )
 )
 @click.argument("address", callback=to_address)
@@ -30,6 +31,18 @@ from commscaffoldd.core.layout import Layout
 @config_option
 @layout_option
 @click.option("--hex", "in_hex", is_flag=True, help="BODY is given in hex; the reply is shown as a hex dump.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="BODY is JSON, converted to what the message's handler takes; the reply is shown as JSON.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    help="The same for a server that cannot be asked: how typed bodies are written.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.001, max=86400),
@@ -48,6 +61,8 @@ def call(
     config_file: str | None,
     layout_name: str | None,
     in_hex: bool,
+    as_json: bool,
+    format_name: str | None,
     timeout: float,
     no_reply: bool,
     verbose: bool,
@@ -59,11 +74,22 @@ def call(
     The reply is printed as it came, with a newline after it only on a terminal. An error reply goes to
     stderr, and the exit code is 1.
 
+    With --json, the types are those that the daemon at ADDRESS tells, if it is one of the configuration at hand; for
+    others --format says how bodies are written. Bytes in JSON are base64.
+
     On layouts without a sequence, the reply is the first frame with the same ID; on those without an
     ID, the first frame, and ID is not sent.
     """
     layout = layout_for(address, layout_name, config_file)
-    content = _hex_bytes(body) if in_hex and not body.startswith(("-", "@")) else read_body(body)
+    as_json = as_json or format_name is not None
+    if in_hex and as_json:
+        raise click.UsageError("--hex and --json exclude each other")
+    notation: Notation = AsItIs()
+    if as_json:
+        notation = Json(message_id, format_name, known_messages(address, config_file))
+    elif in_hex:
+        notation = Hex()
+    content = notation.read(body)
     try:
         layout.check_fits(message_id, len(content))
     except ValueError as error:
@@ -76,7 +102,7 @@ def call(
             reply = client.call(message_id, content)
         except (ClientError, TimeoutError) as error:
             raise Failure([f"{address}: {error}"]) from None
-    _print(reply, in_hex=in_hex)
+    notation.show(reply)
 
 
 class TracingClient(FrameClient):
@@ -108,17 +134,3 @@ def _connect(address: Address, layout: Layout, timeout: float, client: type[Fram
         raise Failure([f"cannot connect to {address} within {timeout:g} seconds"]) from None
     except OSError as error:
         raise Failure([f"cannot connect to {address}: {describe(error)}"]) from None
-
-
-def _hex_bytes(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError as error:
-        raise click.BadParameter(f"not hex: {error}", param_hint="BODY") from None
-
-
-def _print(reply: bytes, *, in_hex: bool) -> None:
-    if in_hex:
-        click.echo(hex_dump(reply), nl=False)
-        return
-    click.echo(reply, nl=sys.stdout.isatty())

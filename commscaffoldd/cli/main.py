@@ -11,6 +11,7 @@ from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
+from commscaffoldd.cli.console.command import console
 from commscaffoldd.cli.docs import docs
 from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.generate import generate
@@ -78,5 +79,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, bench, docs, generate):
+for command in (start, *RUNNING, check, call, console, bench, docs, generate):
     main.add_command(command)

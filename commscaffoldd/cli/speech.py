@@ -41,6 +41,20 @@ def layout_for(address: Address, name: str | None, config_file: str | None) -> L
     return PRESETS["standard"] if listen is None else config.layout_of(listen)
 
 
+def daemon_at(address: Address, config_file: str | None) -> Config | None:
+    """The configuration, if there is one and it listens at this address: its daemon can be asked about it.
+
+    Raises ConfigErrors if the configuration was named, and is wrong.
+    """
+    try:
+        config = load(find_config(config_file))
+    except ConfigErrors:
+        if config_file is not None:
+            raise
+        return None
+    return config if any(_is_at(listen, address) for listen in config.listen) else None
+
+
 def _custom(name: str, config: Config) -> Layout:
     if name not in config.layout:
         known = ", ".join([*PRESETS, *config.layout])

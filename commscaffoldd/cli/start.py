@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 import click
 
+from commscaffoldd.cli.dev.serve import serve_development
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
-from commscaffoldd.cli.listening import command_to_try, listening_lines
+from commscaffoldd.cli.foreground import serve_in_foreground
+from commscaffoldd.cli.listening import listening_lines
 from commscaffoldd.cli.options import config_option
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
 from commscaffoldd.config.schema import Config
-from commscaffoldd.master.daemonise import Ready, launch_daemon, run_foreground
+from commscaffoldd.master.daemonise import launch_daemon
 
 
 @click.command(
     epilog=examples(
         "commscaffoldd start",
         "commscaffoldd start --foreground --config etc/commscaffoldd.toml",
+        "commscaffoldd start --dev",
     )
 )
 @config_option
 @click.option("--foreground", "-f", is_flag=True, help="Stay in the foreground; Ctrl-C stops it.")
-def start(config_file: str | None, *, foreground: bool) -> None:
+@click.option(
+    "--dev",
+    is_flag=True,
+    help="Stay in the foreground, and reload whenever the configuration or a plugin's file changes. Shows plugins' "
+    "failures with their tracebacks; one worker, unless the configuration says how many.",
+)
+def start(config_file: str | None, *, foreground: bool, dev: bool) -> None:
     """Start the daemon.
 
     Returns when every worker is ready, or with the reason why not.
     """
-    config = load(find_config(config_file))
+    path = find_config(config_file)
+    if dev:
+        sys.exit(serve_development(path))
+    config = load(path)
     if foreground:
-        sys.exit(run_foreground(config, _banner(config), _show_reasons))
+        sys.exit(serve_in_foreground(config))
     launch(config)
 
 
@@ -47,16 +58,3 @@ def launch(config: Config) -> None:
         click.echo(f"listening on {line}")
     if result.log:
         click.echo(f"logging to {result.log}")
-
-
-def _banner(config: Config) -> Callable[[Ready], None]:
-    def show(ready: Ready) -> None:
-        lines = [f"listening on {line}" for line in listening_lines(ready.listening, ready.layouts)]
-        lines.append(f"try it: {command_to_try(config, ready.listening)}")
-        click.echo("\n".join(lines), err=True)
-
-    return show
-
-
-def _show_reasons(errors: tuple[str, ...]) -> None:
-    Failure(errors).show()

@@ -18,6 +18,6 @@ def dump(config: Config) -> str:
     for name, value in structs.asdict(config).items():
         if name == "plugin":
             document[name] = value  # as the file has it: to_builtins would make dates into strings
-        elif name != "path":
+        elif name not in ("path", "overrides"):
             document[name] = msgspec.to_builtins(value)
     return f"# The effective configuration of {shown(config.path)}\n\n{tomli_w.dumps(document)}"

@@ -48,7 +48,7 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
     file: str = ""
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["text", "json"] = "text"
+    format: Literal["text", "json", "terminal"] = "text"
 
 
 class Listen(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +68,18 @@ class Plugins(Struct, frozen=True, forbid_unknown_fields=True):
     disabled: tuple[str, ...] = ()
 
 
+class Overrides(Struct, frozen=True):
+    """What the command that started the daemon sets in place of the file: `config.overrides`.
+
+    Attributes:
+        workers: how many, if the file leaves that open; 0 for as many as without this.
+        log: instead of the file's `[log]`.
+    """
+
+    workers: int = 0
+    log: Log | None = None
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration. One that `load` returned is checked, and its paths are absolute.
 
@@ -75,6 +87,7 @@ class Config(Struct, frozen=True, kw_only=True):
         path: the file it came from, absolute.
         layout: the custom layouts; `layout_of` knows the presets too.
         plugin: each plugin's own settings, as they stand in the file.
+        overrides: what is not from the file.
     """
 
     path: Path
@@ -91,6 +104,7 @@ class Config(Struct, frozen=True, kw_only=True):
     flood: FloodSettings = FloodSettings()
     plugins: Plugins = Plugins()
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)
+    overrides: Overrides = Overrides()
 
     def layout_of(self, listen: Listen) -> Layout:
         """The header layout that is spoken at an address of this configuration."""

@@ -1,4 +1,4 @@
-"""A log record as text or as JSON.
+"""A log record as text or as JSON; `terminal.py` has a third form.
 
 Text, one line a record and one more for each line of a traceback, each complete by itself for grep:
 
@@ -12,12 +12,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import traceback
-from typing import Final
+from typing import Final, TypeAlias
 
+from commscaffoldd.log.colours import colours_for
 from commscaffoldd.log.escape import escape
+from commscaffoldd.log.record import connection_of, details_of, message_of
+from commscaffoldd.log.terminal import TerminalFormatter
 
-FORMATS: Final = ("text", "json")
+FORMATS: Final = ("text", "json", "terminal")
+Formatter: TypeAlias = "TextFormatter | JsonFormatter | TerminalFormatter"
 
 
 class TextFormatter(logging.Formatter):
@@ -29,12 +32,12 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's lines, without a newline at the end."""
-        connection = _connection(record) or "-"
+        connection = connection_of(record) or "-"
         head = (
             f"{_time(record)} {record.levelname} {record.process} {self.role} [{escape(connection)}] "
             f"{escape(record.name)}: "
         )
-        lines = [_message(record), *_details(record).splitlines()]
+        lines = [message_of(record), *details_of(record).splitlines()]
         return "\n".join(head + escape(line) for line in lines)
 
 
@@ -53,44 +56,25 @@ class JsonFormatter(logging.Formatter):
                 "level": record.levelname,
                 "pid": record.process,
                 "role": self.role,
-                "connection": _connection(record),
+                "connection": connection_of(record),
                 "logger": record.name,
-                "message": escape(_message(record)),
-                "exception": _details(record) or None,
+                "message": escape(message_of(record)),
+                "exception": details_of(record) or None,
             }
         )
 
 
-def formatter_for(name: str, role: str) -> TextFormatter | JsonFormatter:
-    """The formatter of this name, one of `FORMATS`. Raises ValueError for any other."""
+def formatter_for(name: str, role: str, fd: int) -> Formatter:
+    """The formatter of this name, one of `FORMATS`, for what is written to `fd`. Raises ValueError for any other."""
     if name == "text":
         return TextFormatter(role)
     if name == "json":
         return JsonFormatter(role)
+    if name == "terminal":
+        return TerminalFormatter(role, colours_for(fd))
     raise ValueError(f"log format {name!r} is unknown; allowed: {', '.join(FORMATS)}")
 
 
 def _time(record: logging.LogRecord) -> str:
     moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
     return moment.isoformat(timespec="milliseconds")
-
-
-def _connection(record: logging.LogRecord) -> str | None:
-    connection = getattr(record, "connection", None)
-    return None if connection is None else str(connection)
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception as error:  # noqa: BLE001  # a wrong log call in a plugin must not end what it reports on
-        return f"{record.msg!r} with {record.args!r} cannot be formatted: {error!r}"
-
-
-def _details(record: logging.LogRecord) -> str:
-    parts = []
-    if record.exc_info and record.exc_info[0] is not None:
-        parts.append("".join(traceback.format_exception(*record.exc_info)))
-    if record.stack_info:
-        parts.append(record.stack_info)
-    return "\n".join(part.rstrip("\n") for part in parts)

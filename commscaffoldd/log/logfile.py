@@ -34,7 +34,7 @@ class LogFile:
         self.level = level
         self.format = format
         self._fd = fd
-        self._formatter = formatter_for(format, "")
+        self._formatter = formatter_for(format, "", fd)
         self._handler = LineHandler(fd, self._formatter)
 
     def fileno(self) -> int:
@@ -89,7 +89,7 @@ def open_log(file: Path | None, level: str, format: str) -> LogFile:  # noqa: A0
     """
     if level not in LEVELS:
         raise ValueError(f"log level {level!r} is unknown; allowed: {', '.join(LEVELS)}")
-    formatter_for(format, "")
+    formatter_for(format, "", 2)
     if file is None:
         sys.stderr.flush()
         return LogFile(None, 2, level, format)

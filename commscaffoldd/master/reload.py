@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.load import parse
+from commscaffoldd.config.overrides import with_overrides
 from commscaffoldd.config.schema import Config
 from commscaffoldd.log import LogFile
 from commscaffoldd.master.batch import CONFIGURATION, FAILURE, Batch, BatchResult
@@ -110,7 +111,8 @@ class Reload:
     def _prepare(self, text: str) -> None:
         """What the canary has checked is what is used, even if the file has changed since."""
         try:
-            config = parse(text, self._before.config.path)
+            before = self._before.config
+            config = with_overrides(parse(text, before.path), before.overrides)
         except ConfigErrors as found:
             self._refuse(tuple(map(str, found.errors)), CONFIGURATION)
             return

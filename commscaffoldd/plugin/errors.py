@@ -12,12 +12,16 @@ import sys
 import traceback
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
 
 import msgspec
 
 from commscaffoldd.codecs import protobuf
 
 MAX_REASON = 600
+
+ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class PluginError:
         file: the plugin's file, where one is to blame.
         line: the line in it, from 1.
         key: of an error in the plugin's settings: the key in the configuration, whose file and line are to be told.
+        cause: what the plugin raised, with its traceback from the plugin's first line on; only for the log.
     """
 
     plugin: str
@@ -37,6 +42,7 @@ class PluginError:
     file: Path | None = None
     line: int | None = None
     key: tuple[str | int, ...] = ()
+    cause: ExcInfo | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """The error as one line, `plugin NAME: FILE:LINE: reason`."""
@@ -73,7 +79,7 @@ def from_exception(plugin: str, root: Path, error: BaseException, doing: str = "
     """
     file, line = _place(root, error)
     reason = _reason(plugin, root, error)
-    return PluginError(plugin, f"{doing}: {reason}" if doing else reason, file, line)
+    return PluginError(plugin, f"{doing}: {reason}" if doing else reason, file, line, cause=_cause(root, error))
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
@@ -98,6 +104,15 @@ def _place(root: Path, error: BaseException) -> tuple[Path, int | None]:
         if _inside(root, frame.f_code.co_filename):
             place = (Path(frame.f_code.co_filename), line)
     return place
+
+
+def _cause(root: Path, error: BaseException) -> ExcInfo | None:
+    if isinstance(error, SettingsError | msgspec.ValidationError):
+        return None  # the configuration's fault, which no traceback explains
+    trace = error.__traceback__
+    while trace is not None and not _inside(root, trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return type(error), error, trace
 
 
 def _inside(root: Path, filename: str) -> bool:

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from commscaffoldd.config.errors import ConfigErrors
 from commscaffoldd.config.load import parse, read_text
 from commscaffoldd.log import LogFile
+from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.worker.catalogue import catalogue_of
 from commscaffoldd.worker.plugins import load_host
@@ -146,6 +147,7 @@ def _rehearse(path: Path) -> dict[str, Any]:
     except ConfigErrors as errors:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
     except PluginErrors as errors:
+        log_causes(errors.errors)
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
     return {
         "ok": True,

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.log import LogFile
+from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.host import PluginHost, WorkerInfo
 from commscaffoldd.worker.assembly import Worker
@@ -50,6 +51,7 @@ def run_worker(launch: Launch) -> NoReturn:
         host.worker_started(WorkerInfo(launch.number, os.getpid()))  # first: it makes what the routes are bound to
         worker = Worker(launch, host)
     except PluginErrors as errors:
+        log_causes(errors.errors)
         _fail(launch, "plugin", [str(error) for error in errors.errors])
     except (OSError, ValueError) as error:
         _fail(launch, "start", [f"worker {launch.number}: {error}"])

@@ -82,7 +82,7 @@ def test_the_foreground_shows_a_command_to_try(
         on_ready(Ready(1, listening, (2, 3), bound))
         return 0
 
-    monkeypatch.setattr("commscaffoldd.cli.start.run_foreground", run_foreground)
+    monkeypatch.setattr("commscaffoldd.cli.foreground.run_foreground", run_foreground)
     result = run("start", "--foreground")
     assert result.exit_code == 0
     assert f"listening on {listening[0]} (layout " in result.stderr
@@ -94,7 +94,7 @@ def test_a_foreground_that_fails_shows_the_reasons_and_its_code(run: Run, monkey
         on_failed(("the address is in use", "and so is the other"))
         return 1
 
-    monkeypatch.setattr("commscaffoldd.cli.start.run_foreground", run_foreground)
+    monkeypatch.setattr("commscaffoldd.cli.foreground.run_foreground", run_foreground)
     result = run("start", "--foreground")
     assert result.exit_code == 1
     assert result.stderr == "error: the address is in use\nand so is the other\n"

@@ -99,4 +99,4 @@ def test_json_carries_the_traceback_in_one_line() -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ValueError, match="allowed: text, json"):
-        formatter_for("xml", "")
+        formatter_for("xml", "", 2)

@@ -159,10 +159,13 @@ class Daemon:
         return process
 
     def begin_foreground(
-        self, program: tuple[str, ...] = PROGRAM, pass_fds: tuple[int, ...] = ()
+        self,
+        program: tuple[str, ...] = PROGRAM,
+        pass_fds: tuple[int, ...] = (),
+        option: str = "--foreground",
     ) -> subprocess.Popen[bytes]:
         """The same without waiting for it."""
-        line = (*program, "start", "--foreground", "--config", str(self.path))
+        line = (*program, "start", option, "--config", str(self.path))
         with self._foreground_output.open("wb") as output:
             self.foreground = subprocess.Popen(
                 line,

@@ -1,0 +1,1 @@
+"""`commscaffoldd console`: one connection, and a person, or a script, who types messages."""

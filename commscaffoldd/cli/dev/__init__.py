@@ -1,0 +1,1 @@
+"""`commscaffoldd start --dev`: the daemon in a terminal, reloaded whenever a file of it changes."""
