@@ -5,9 +5,10 @@ What a plugin needs is imported from here: `from commscaffoldd import handler, h
 
 from commscaffoldd.codecs import codec
 from commscaffoldd.core.connection import Connection
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.refusal import Refuse
 from commscaffoldd.core.request import Request
 from commscaffoldd.plugin.api import handler, hookimpl
 from commscaffoldd.version import __version__
 
-__all__ = ["Connection", "Refuse", "Request", "__version__", "codec", "handler", "hookimpl"]
+__all__ = ["Connection", "Deferred", "Refuse", "Request", "__version__", "codec", "handler", "hookimpl"]

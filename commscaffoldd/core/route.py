@@ -36,6 +36,7 @@ class Route:
             (the reactor's own thread, in order), `async` (the event loop, in order) or `async concurrent`.
         timeout: seconds after which a handler that still runs is given up; 0: never, `None`: as is configured.
         open: clients who have not logged in may send it, too.
+        cancel_on_close: an async handler is cancelled when its connection closes.
         troubled: its last message failed, or it is quarantined: the quarantine wants to hear of a success, too.
         place: where `function` is called.
     """
@@ -48,6 +49,7 @@ class Route:
     timeout: float | None = None
     troubled: bool = False
     open: bool = False
+    cancel_on_close: bool = False
     place: Place = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class HandlerMark:
 
     `timeout` is in seconds; 0: for ever, `None`: as is configured. `format` is that of bodies and replies whose types
     have no encoding of their own.
-    `open`: also before the login.
+    `open`: also before the login. `cancel_on_close`: an async one ends with its connection.
     """
 
     id: int
@@ -40,6 +40,7 @@ class HandlerMark:
     timeout: float | None = None
     format: Format | None = None
     open: bool = False
+    cancel_on_close: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,24 +64,28 @@ def handler(
     concurrent: bool = False,
     timeout: float | None = None,
     format: Format | None = None,  # noqa: A002  it is the word for it
+    cancel_on_close: bool = False,
     open: bool = False,  # noqa: A002  # the field's word, and nobody opens a file in here
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Make a function the handler of a message ID; put several on one function for several IDs.
 
     The function's first parameter is the request. One named `body` is the message's body, decoded as its annotation
     says; others are given what their annotation names (docs/plugins.md). It returns a reply, encoded as the return
-    annotation says and without one `bytes`, or `None` for none. It stays callable as before. Without options it runs
-    in a pool thread, in order with its connection's other messages.
+    annotation says and without one `bytes`, or `None` for none; or it yields several. It stays callable as before.
+    Without options a plain function runs in a pool thread and an `async def` on the worker's event loop, in order
+    with its connection's other messages.
 
     Args:
         message_id: 1 to 2**64-1; the layout in use may allow fewer.
         inline: run on the reactor's own thread. For microseconds only: all clients of the worker wait
             meanwhile.
-        concurrent: run in a pool thread without waiting for the connection's earlier messages.
+        concurrent: run without waiting for the connection's earlier messages.
         timeout: seconds; the client of a message whose handler runs longer is told so, and what the handler returns
             after that is dropped. 0: never, `None`: `business.handler_timeout` of the configuration.
         format: "msgpack" (as without it) or "json": how bodies and replies travel whose types have no encoding of
             their own.
+        cancel_on_close: cancel an `async def` when its connection ends, or begins to: the client has gone or sends no
+            more, a plugin has closed it, the worker stops.
         open: clients who have not logged in may send it, too. As soon as one handler of any plugin is open, the
             others' messages are refused with error 7 until a plugin has called `connection.authenticate`.
 
@@ -99,7 +104,7 @@ def handler(
     if format is not None and format not in FORMATS:
         raise ValueError(f"handler({message_id}, format={format!r}): a format is {' or '.join(map(repr, FORMATS))}")
     mode: Mode = "inline" if inline else "concurrent" if concurrent else "pool"
-    mark = HandlerMark(message_id, mode, timeout, format, open)
+    mark = HandlerMark(message_id, mode, timeout, format, open, cancel_on_close)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
         marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function

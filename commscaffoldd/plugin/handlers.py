@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from commscaffoldd.plugin.api import HandlerMark
 from commscaffoldd.plugin.errors import PluginError, one_line
-from commscaffoldd.plugin.hooks import unsupported_kind
+from commscaffoldd.plugin.hooks import is_async, unsupported_kind
 from commscaffoldd.plugin.scan import Marked
 from commscaffoldd.plugin.signature import HandlerSignature, SignatureErrors, read_signature
 
@@ -51,8 +51,9 @@ def handler_error(plugin: str, marked: Marked, marks: Sequence[HandlerMark], rea
 
 
 def _unfit(marked: Marked, mark: HandlerMark) -> str:
-    if kind := unsupported_kind(marked.function):
-        if mark.mode == "inline":
-            return f"is {kind}, and inline: an inline handler is a plain def, since all clients wait for it"
-        return f"is {kind}, which is not supported (yet): use a plain def that returns its reply"
+    kind = unsupported_kind(marked.function)
+    if kind and mark.mode == "inline":
+        return f"is {kind}, and inline: an inline handler is a plain def, since all clients wait for it"
+    if mark.cancel_on_close and not is_async(marked.function):
+        return "has cancel_on_close, and is not async: only what waits with await can be cancelled"
     return ""

@@ -152,9 +152,14 @@ def ordered_calls(implementations: Sequence[tuple[HookCall, Marked]]) -> dict[st
     }
 
 
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a function is `async def`, with or without `yield`."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def unsupported_kind(function: Callable[..., Any]) -> str:
     """What makes a function unfit to be called for its result: `async def` or `yield`; "" if nothing does."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if is_async(function):
         return "an async function"
     return "a generator (it contains yield)" if inspect.isgeneratorfunction(function) else ""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.plugin.signature import HandlerSignature
 
 Finish: TypeAlias = Callable[[Any], Any]
-"""Encodes what a handler has returned; `None` stays `None` where a handler may be silent."""
+"""Encodes what a handler has returned; `None` stays `None` where a handler may be silent. What `Request.defer` gave
+stays, and encodes what it will be told."""
 
 
 class WrongReplyError(TypeError):
@@ -22,9 +24,12 @@ def finishing(name: str, signature: HandlerSignature) -> Finish | None:
     encode, may_be_silent = signature.reply.encode, signature.may_be_silent
     done = "yielded" if signature.is_stream else "returned"
 
-    def finish(result: object) -> bytes | None:
+    def finish(result: object) -> object:
         if result is None and may_be_silent:
             return None
+        if type(result) is Deferred:
+            result.encode = finish
+            return result
         try:
             return encode(result)
         except Exception as error:  # whatever an encoder, or a type's own code, has against it

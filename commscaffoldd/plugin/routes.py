@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from commscaffoldd.core.route import Route
+from commscaffoldd.core.route import Mode, Route
 from commscaffoldd.plugin.binding import bind, missing
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.handlers import Handler, handler_error
@@ -42,7 +42,15 @@ def build_routes(
 def _route(plugin: str, handler: Handler, injected: Injected) -> Route:
     mark, marked = handler.mark, handler.marked
     function = bind(marked.function, handler.signature, injected)
-    return Route(mark.id, function, plugin, marked.qualname, mark.mode, mark.timeout, open=mark.open)
+    route = Route(mark.id, function, plugin, marked.qualname, _mode(handler), mark.timeout, open=mark.open)
+    route.cancel_on_close = mark.cancel_on_close
+    return route
+
+
+def _mode(handler: Handler) -> Mode:
+    if not handler.signature.is_async:
+        return handler.mark.mode
+    return "async concurrent" if handler.mark.mode == "concurrent" else "async"
 
 
 def _conflict(claimants: Iterable[tuple[Route, Handler]]) -> PluginError:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from commscaffoldd.codecs import Codec, Format, NoCodecError, codec_for
 from commscaffoldd.codecs.base import type_name
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip_none
 from commscaffoldd.plugin.hooks import parameters
 
@@ -153,6 +154,9 @@ class _Reader:
             kind = self._part(kind, is_async=is_async)
         bare, may_be_silent = strip_none(kind)
         members = typing.get_args(bare) if typing.get_origin(bare) is typing.Union else (bare,)
+        if Deferred in members:  # what `Request.defer` gives, in the reply's place
+            members = tuple(member for member in members if member is not Deferred)
+            bare = typing.Union[members] if members else NOTHING  # noqa: UP007  # however many there are
         if all(member in _AS_THEY_ARE for member in members):
             return None, True
         return self._codec("the reply's annotation", bare), may_be_silent

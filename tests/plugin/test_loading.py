@@ -27,17 +27,24 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
             ),
         ),
         (
-            "@handler(5)\nasync def f(request): ...",
+            "@handler(5, inline=True)\nasync def f(request): ...",
             (
-                "2: handler f of message ID 5: is an async function, which is not supported (yet): use a plain "
-                "def that returns its reply"
+                "2: handler f of message ID 5: is an async function, and inline: an inline handler is a plain def, "
+                "since all clients wait for it"
             ),
         ),
         (
-            "@handler(5)\ndef f(request): yield b''",
+            "@handler(5, cancel_on_close=True)\ndef f(request): ...",
             (
-                "2: handler f of message ID 5: is a generator (it contains yield), which is not supported (yet): "
-                "use a plain def that returns its reply"
+                "2: handler f of message ID 5: has cancel_on_close, and is not async: only what waits with await can "
+                "be cancelled"
+            ),
+        ),
+        (
+            "@handler(5, inline=True)\ndef f(request): yield b''",
+            (
+                "2: handler f of message ID 5: is a generator (it contains yield), and inline: an inline handler is a "
+                "plain def, since all clients wait for it"
             ),
         ),
         (
