@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from commscaffoldd.core.slot import Slot
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.worker.launch import Launch, ListenSocket
 from commscaffoldd.worker.plugins import make_endpoint
+from commscaffoldd.worker.timer_thread import Spawn, TimerThread
 from commscaffoldd.worker.timers import sharpen_timers
 
 BUSY_THREADS: Final = 2  # of a worker under load: with fewer processors they wait for each other
@@ -34,11 +36,16 @@ SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
 class Worker:
     """A worker's parts, and the order in which they start and end. For the main thread."""
 
-    def __init__(self, launch: Launch, host: PluginHost) -> None:
+    def __init__(self, launch: Launch, host: PluginHost, spawn: Spawn) -> None:
         """Make all parts; nothing runs yet.
 
+        Args:
+            launch: what the master has given.
+            host: the plugins, started.
+            spawn: has the event loop run async timers.
+
         Raises:
-            OSError: the accept mutex cannot be opened, or there are too few descriptors.
+            OSError: the accept mutex, or a timer's lock, cannot be opened, or there are too few descriptors.
             ValueError: the environment asks for an engine that is not there.
         """
         config = launch.config
@@ -74,6 +81,7 @@ class Worker:
             if config.heartbeat.enabled
             else None
         )
+        self._timers = TimerThread(host.timers, Path(config.daemon.run_dir), spawn)
         self._switch_interval = config.business.switch_interval
 
     def start(self, observer: Observer) -> None:
@@ -98,16 +106,24 @@ class Worker:
         )
         self.core.counters.append(self._handler_watchdog.counters)
         self._handler_watchdog.start()
+        self._timers.start()
+
+    def stop_timers_soon(self) -> None:
+        """Begin no more calls of timers: other workers shall have them. Any thread, also in a signal handler."""
+        self._timers.stop_soon()
 
     def stop(self, timeout: float) -> int:
-        """End the threads, once the reactor has ended; handlers may take `timeout` seconds.
+        """End the threads, once the reactor has ended; handlers and timers may take `timeout` seconds.
 
         Returns:
             How many handlers still ran then.
         """
         if self._watchdog is not None:
             self._watchdog.stop(SERVICE_STOP)
+        deadline = time.monotonic() + timeout
+        self._timers.stop_soon()
         busy = self.core.stop(timeout)
+        self._timers.stop(max(deadline - time.monotonic(), SERVICE_STOP))
         if self._handler_watchdog is not None:
             self._handler_watchdog.stop(SERVICE_STOP)
         self._recycler.stop(SERVICE_STOP)
@@ -116,6 +132,7 @@ class Worker:
 
     def _publish(self, gauges: dict[str, int]) -> None:
         self._row.publish(self.core.counters, gauges)
+        self._timers.look(time.monotonic())
 
     def _close_silent(self, slot: Slot, generation: int, reason: str) -> None:
         self.engine.close_soon(slot, generation, reason, drain=False)

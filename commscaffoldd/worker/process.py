@@ -47,8 +47,8 @@ def run_worker(launch: Launch) -> NoReturn:
     raise_descriptor_limit(launch.config.connections.max)
     try:
         host = load_host(launch.config)
-        host.worker_started(WorkerInfo(launch.number, os.getpid()))  # first: it makes what the routes are bound to
-        worker = Worker(launch, host)
+        host.worker_started(WorkerInfo(launch.number, os.getpid()))  # first: it makes what all others are given
+        worker = Worker(launch, host, _no_event_loop)
     except PluginErrors as errors:
         _fail(launch, "plugin", [str(error) for error in errors.errors])
     except (OSError, ValueError) as error:
@@ -112,6 +112,7 @@ class _Process:
 
     def _begin_stop(self, timeout: float) -> None:
         self._stop_by = min(self._stop_by, time.monotonic() + timeout)
+        self._worker.stop_timers_soon()
         self._worker.reactor.stop(timeout)
 
     # -- the main thread, as signal handler ----------------------------------------------------------------
@@ -151,6 +152,10 @@ class _Process:
         self._begin_stop(ORPHAN_STOP)
         time.sleep(ORPHAN_END)
         os._exit(MASTER_DIED)
+
+
+def _no_event_loop(_: object) -> NoReturn:
+    raise RuntimeError("there is no event loop here on which an async timer could run")
 
 
 def _end_with_thread(ended: threading.ExceptHookArgs) -> None:
