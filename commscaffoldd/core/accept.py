@@ -9,19 +9,17 @@ Three ways, per listener:
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
-import os
 import select
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.endpoint import Endpoint
+from commscaffoldd.core.file_lock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -56,37 +54,8 @@ class Listener(Struct, eq=False):
     mode: Literal["mutex", "exclusive", "reuseport"]
 
 
-class AcceptMutex:
-    """The accept mutex: flock(2) on a file that each worker opens for itself.
-
-    The kernel lets go of it when its holder dies, however that happens. (A descriptor inherited by fork would be
-    the same lock in all workers, and exclude nobody.)
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open the lock file. Raises OSError. Call it after the fork."""
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.held = False
-
-    def try_acquire(self) -> bool:
-        """Take it if nobody else holds it; never waits."""
-        if not self.held:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return False
-            self.held = True
-        return True
-
-    def release(self) -> None:
-        """Let others have it."""
-        if self.held:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-            self.held = False
-
-    def close(self) -> None:
-        """Let go of it for good."""
-        os.close(self._fd)
+class AcceptMutex(FileLock):
+    """The accept mutex: who holds it accepts."""
 
 
 class Watcher(Protocol):

@@ -9,6 +9,7 @@ true of these: order, timeout, handover and draining know nothing of asyncio.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import sys
 from collections import deque
@@ -19,6 +20,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.request import Request
+from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.stacks import stack_of_awaitable
 
@@ -182,6 +184,18 @@ class EventLoop:
 def _cancel_if_settled(deferred: Deferred, task: asyncio.Task[None]) -> None:
     if deferred.settled:
         task.cancel()
+
+
+def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
+    """The routes, with what asynchronous ones need to be called like others."""
+    return {
+        route.id: route
+        if not route.is_async
+        else dataclasses.replace(
+            route, function=event_loop.launcher(route.function, cancel_on_close=route.cancel_on_close)
+        )
+        for route in routes.values()
+    }
 
 
 async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:

@@ -56,5 +56,10 @@ class Route:
         """Derive the place."""
         self.place = PLACES[self.mode]
 
+    @property
+    def is_async(self) -> bool:
+        """Whether `function` gives an awaitable."""
+        return self.mode.startswith("async")
+
 
 RouteTable: TypeAlias = Mapping[int, Route]

@@ -20,12 +20,15 @@ import pluggy
 from commscaffoldd.plugin import hookspecs
 from commscaffoldd.plugin.api import PROJECT
 from commscaffoldd.plugin.errors import PluginError, did_you_mean
+from commscaffoldd.plugin.injection import Provided
 from commscaffoldd.plugin.scan import Marked
+from commscaffoldd.plugin.state import Provider
+from commscaffoldd.plugin.wants import WantError, wants_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HookCall:
-    """One plugin's implementation of one hook, and which arguments it takes."""
+    """One plugin's implementation of one hook, which arguments it takes, and what else is injected into it."""
 
     plugin: str
     root: Path
@@ -33,16 +36,32 @@ class HookCall:
     hook: str
     function: Callable[..., object]
     wanted: tuple[str, ...]
+    injected: Mapping[str, Provided] = dataclasses.field(default_factory=dict)
+    provides: tuple[Provider, ...] = ()
 
     def __call__(self, arguments: Mapping[str, object]) -> object:
         """Call it with those of the hook's arguments that it takes; whatever it raises passes through."""
         given = {**arguments, "settings": self.settings}
-        return self.function(**{name: given[name] for name in self.wanted})
+        injected = {name: one.value for name, one in self.injected.items()}
+        return self.function(**{name: given[name] for name in self.wanted}, **injected)
 
-    def guarded(self, arguments: Mapping[str, object], connection_id: str | None = None) -> None:
+    def run(self, arguments: Mapping[str, object], run_async: Callable[[Any], object]) -> object:
+        """Call it, to its end: if it is `async def`, by this, which takes the coroutine."""
+        result = self(arguments)
+        return run_async(result) if inspect.iscoroutine(result) else result
+
+    def guarded(
+        self,
+        arguments: Mapping[str, object],
+        connection_id: str | None = None,
+        run_async: Callable[[Any], object] | None = None,
+    ) -> None:
         """Call it; what it raises is logged under the plugin's name and goes no further."""
         try:
-            self(arguments)
+            if run_async is None:
+                self(arguments)
+            else:
+                self.run(arguments, run_async)
         except (Exception, SystemExit):
             logging.getLogger(f"{PROJECT}.plugin.{self.plugin}").exception(
                 "plugin %s: hook %s failed",
@@ -52,17 +71,20 @@ class HookCall:
             )
 
 
+def _stand_in() -> None: ...
+
+
 class _Registration:
     """What pluggy is given for one implementation.
 
     Not the plugin's own object: pluggy compares what is registered with `==`, which objects of plugins may
-    define as they like.
+    define as they like. Nor its function: that may take more than pluggy knows of, and only the order is asked for.
     """
 
     def __init__(self, call: HookCall, options: dict[str, Any]) -> None:
         self.call = call
         self.options = options
-        setattr(self, call.hook, call.function)
+        setattr(self, call.hook, _stand_in)
 
 
 class _Manager(pluggy.PluginManager):
@@ -84,6 +106,13 @@ HOOKS: Final[Mapping[str, tuple[str, ...]]] = _arguments()
 """Every hook's name, with the names of its arguments."""
 
 
+MAY_BE_ASYNC: Final = frozenset({"worker_started", "worker_stopping"})
+"""Hooks that can be `async def`: those that run while nobody waits in a thread of the pool."""
+
+BEFORE_STATE: Final = frozenset({"create_plugin", "self_test", "worker_started"})
+"""Hooks that are called before there is anything to inject into them."""
+
+
 def hook_name(marked: Marked) -> str | None:
     """The hook that a function implements, if it is marked as doing so."""
     if marked.hook is None:
@@ -94,7 +123,7 @@ def hook_name(marked: Marked) -> str | None:
 def hook_call(plugin: str, root: Path, settings: object, marked: Marked) -> HookCall:
     """The call of an implementation that `check_hook` found right."""
     hook = hook_name(marked) or marked.name
-    return HookCall(plugin, root, settings, hook, marked.function, _wanted(marked.function, HOOKS[hook]))
+    return HookCall(plugin, root, settings, hook, marked.function, taken(marked.function, HOOKS[hook]))
 
 
 def check_hook(plugin: str, marked: Marked) -> PluginError | None:
@@ -122,17 +151,20 @@ def _malformed(marked: Marked) -> str:
         return f"{marked.qualname}: hook wrappers are not supported; leave out wrapper=True"
     if not inspect.isroutine(marked.function):
         return f"hook {marked.name} is a {type(marked.function).__name__}: make it a function"
-    if kind := unsupported_kind(marked.function):
-        return f"hook {marked.qualname} is {kind}, which is not supported (yet): use a plain def"
-    arguments = HOOKS[hook_name(marked) or marked.name]
+    hook = hook_name(marked) or marked.name
+    kind = unsupported_kind(marked.function)
+    if kind and not (hook in MAY_BE_ASYNC and inspect.iscoroutinefunction(marked.function)):
+        return f"hook {marked.qualname} is {kind}, which is not supported: use a plain def"
     signature = inspect.signature(marked.function)
     try:
-        signature.bind(**dict.fromkeys(_wanted(marked.function, arguments)))
-    except TypeError:
-        return (
-            f"hook {marked.qualname}{parameters(signature)} may take these arguments, all or some, by these "
-            f"names: {', '.join(arguments)}"
-        )
+        if hook in BEFORE_STATE:
+            signature.bind(**dict.fromkeys(taken(marked.function, HOOKS[hook])))
+        else:
+            wants_of(marked.function, HOOKS[hook])
+    except (TypeError, WantError) as error:
+        may_take = "may take these arguments, all or some, by these names: " + ", ".join(HOOKS[hook])
+        reason = f"; {error}" if isinstance(error, WantError) else ""
+        return f"hook {marked.qualname}{parameters(signature)} {may_take}{reason}"
     return ""
 
 
@@ -170,7 +202,8 @@ def parameters(signature: inspect.Signature) -> str:
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
-def _wanted(function: Callable[..., object], arguments: Sequence[str]) -> tuple[str, ...]:
+def taken(function: Callable[..., object], arguments: Sequence[str]) -> tuple[str, ...]:
+    """Those of the arguments that a function takes."""
     kinds = {name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()}
     if inspect.Parameter.VAR_KEYWORD in kinds.values():
         return tuple(arguments)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 from commscaffoldd.core.connection import Connection
-from commscaffoldd.core.login import behind_login
 from commscaffoldd.core.route import Route
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.discovery import discover
 from commscaffoldd.plugin.errors import PluginError, PluginErrors, did_you_mean, from_exception
-from commscaffoldd.plugin.hooks import HookCall, ordered_calls
+from commscaffoldd.plugin.hooks import HookCall, is_async, ordered_calls
 from commscaffoldd.plugin.loading import LoadedPlugin, load_plugin
 from commscaffoldd.plugin.routes import build_routes
+from commscaffoldd.plugin.state import keep
+from commscaffoldd.plugin.wiring import Wiring, wire
 
-__all__ = ["PluginHost", "WorkerInfo", "load_plugins"]
+__all__ = ["PluginHost", "RunAsync", "WorkerInfo", "load_plugins"]
+
+RunAsync: TypeAlias = Callable[[Coroutine[Any, Any, object]], object]
+"""Runs a coroutine to its end on the worker's event loop, from another thread; gives its result, or raises."""
 
 
 class PluginHost:
@@ -25,6 +29,8 @@ class PluginHost:
     Attributes:
         routes: the handlers by message ID, ready to call.
         names: the plugins' names, sorted.
+        is_async: some plugin has something for an event loop.
+        timers: what the worker is to call again and again.
         login_needed: some handler is open to clients who have not logged in; the others are not.
         connection_opened: calls every plugin's hook, or `None` where no plugin has it. Any thread may call
             it; it raises nothing.
@@ -32,11 +38,18 @@ class PluginHost:
         connection_handing_over, connection_adopted: as `connection_opened`.
     """
 
-    def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route]) -> None:
+    def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route], wiring: Wiring) -> None:
         self.routes = routes
         self.names = tuple(plugin.name for plugin in plugins)
         self.login_needed = any(route.open for route in routes.values())
-        self._calls = ordered_calls([hook for plugin in plugins for hook in plugin.hooks])
+        self.timers = tuple(wiring.timers)
+        self._state = wiring.state
+        self.is_async = (
+            any(route.is_async for route in routes.values())
+            or any(timer.is_async for timer in wiring.timers)
+            or any(is_async(call.function) for call, _ in wiring.hooks)
+        )
+        self._calls = ordered_calls(wiring.hooks)
         self.connection_opened = self._caller("connection_opened")
         self.connection_closed: Callable[[Connection, str], None] | None = (
             self._closed if self._calls["connection_closed"] else None
@@ -53,24 +66,30 @@ class PluginHost:
         """
         self._all("self_test", {})
 
-    def worker_started(self, worker: WorkerInfo) -> None:
-        """Tell every plugin that the worker is about to accept; from then on the routes are ready to be called.
+    def worker_started(self, worker: WorkerInfo, run_async: RunAsync | None = None) -> None:
+        """Tell every plugin that the worker is about to accept, and keep the state that they return.
 
-        On the main thread, before anybody takes the routes.
+        On the main thread, before anything else is called that may want that state: handlers, timers, other hooks.
+
+        Args:
+            worker: the worker.
+            run_async: for hooks that are `async def`; `None`: such a hook fails.
 
         Raises:
-            PluginErrors: what the plugins raised, all of it.
+            PluginErrors: what the plugins raised, or returned and had not announced, all of it.
         """
-        self._all("worker_started", {"worker": worker})
-        if self.login_needed:
-            for route in self.routes.values():
-                if not route.open:
-                    route.function = behind_login(route.function)
+        self._state.worker.value = worker
+        arguments, run_async = {"worker": worker}, run_async or _no_event_loop
+        calls = self._calls["worker_started"]
+        _raise_all(error for call in calls if (error := _begin_state(call, arguments, run_async)) is not None)
 
-    def worker_stopping(self, worker: WorkerInfo) -> None:
-        """Tell every plugin that the last handler has returned. Raises nothing. For the main thread."""
+    def worker_stopping(self, worker: WorkerInfo, run_async: RunAsync | None = None) -> None:
+        """Tell every plugin that the last handler has returned. Raises nothing. For the main thread.
+
+        Args: as `worker_started`.
+        """
         for call in self._calls["worker_stopping"]:
-            call.guarded({"worker": worker})
+            call.guarded({"worker": worker}, run_async=run_async or _no_event_loop)
 
     def _caller(self, hook: str) -> Callable[[Connection], None] | None:
         calls = self._calls[hook]
@@ -86,9 +105,7 @@ class PluginHost:
             call.guarded({"connection": connection, "reason": reason}, connection.id)
 
     def _all(self, hook: str, arguments: Mapping[str, object]) -> None:
-        errors = [error for call in self._calls[hook] if (error := _attempt(call, arguments)) is not None]
-        if errors:
-            raise PluginErrors(errors)
+        _raise_all(error for call in self._calls[hook] if (error := _attempt(call, arguments)) is not None)
 
 
 def load_plugins(
@@ -113,14 +130,10 @@ def load_plugins(
     ]
     for plugin in plugins:
         errors += plugin.errors
-    routes, conflicts = build_routes(
-        {plugin.name: plugin.handlers for plugin in plugins},
-        {plugin.name: plugin.settings.injected for plugin in plugins},
-    )
-    errors += conflicts
-    if errors:
-        raise PluginErrors(errors)
-    return PluginHost(plugins, routes)
+    wiring = wire(plugins)
+    routes, conflicts = build_routes({plugin.name: plugin.handlers for plugin in plugins}, wiring)
+    _raise_all([*errors, *wiring.errors, *conflicts])
+    return PluginHost(plugins, routes, wiring)
 
 
 def _unknown_names(there: Collection[str], disabled: Collection[str], settings: Collection[str]) -> list[PluginError]:
@@ -131,6 +144,24 @@ def _unknown_names(there: Collection[str], disabled: Collection[str], settings: 
         for name, place in places
         if name not in there
     ]
+
+
+def _raise_all(errors: Iterable[PluginError]) -> None:
+    if found := list(errors):
+        raise PluginErrors(found)
+
+
+def _begin_state(call: HookCall, arguments: Mapping[str, object], run_async: RunAsync) -> PluginError | None:
+    try:
+        keep(call.provides, call.run(arguments, run_async))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
+        return from_exception(call.plugin, call.root, error, f"{call.hook} failed")
+    return None
+
+
+def _no_event_loop(coroutine: Coroutine[Any, Any, object]) -> NoReturn:
+    coroutine.close()  # else Python warns that it was never awaited
+    raise RuntimeError("there is no event loop here on which an async hook could run")
 
 
 def _attempt(call: HookCall, arguments: Mapping[str, object]) -> PluginError | None:

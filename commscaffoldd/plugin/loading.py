@@ -12,6 +12,7 @@ from typing import Any
 from commscaffoldd.plugin.declared import PluginSettings
 from commscaffoldd.plugin.discovery import Source
 from commscaffoldd.plugin.errors import PluginError, from_exception
+from commscaffoldd.plugin.forms import check_middleware, check_timer
 from commscaffoldd.plugin.handlers import Handler, read_handlers
 from commscaffoldd.plugin.hooks import HookCall, check_hook, hook_call, hook_name
 from commscaffoldd.plugin.scan import Marked, functions_of, modules_of, unused_classes
@@ -26,6 +27,8 @@ class LoadedPlugin:
     settings: PluginSettings
     handlers: list[Handler] = dataclasses.field(default_factory=list)
     hooks: list[tuple[HookCall, Marked]] = dataclasses.field(default_factory=list)
+    middlewares: list[Marked] = dataclasses.field(default_factory=list)
+    timers: list[Marked] = dataclasses.field(default_factory=list)
     errors: list[PluginError] = dataclasses.field(default_factory=list)
 
 
@@ -73,7 +76,7 @@ def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
 
 
 def _wanted(functions: Iterable[Marked]) -> list[Marked]:
-    return [marked for marked in functions if marked.handlers or marked.hook is not None]
+    return [marked for marked in functions if marked.is_marked]
 
 
 def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
@@ -103,8 +106,8 @@ def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
         plugin.errors.append(
             PluginError(
                 plugin.name,
-                f"create_plugin returned {what}; it must return an object with @handler or @hookimpl "
-                "methods, or None",
+                f"create_plugin returned {what}; it must return an object with @handler, @hookimpl, "
+                "@middleware or @every methods, or None",
                 first.file,
                 first.line,
             )
@@ -114,7 +117,7 @@ def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
 
 
 def _has_marks(created: object) -> bool:
-    return any(m.handlers or m.hook is not None for m in functions_of(created))
+    return any(m.is_marked for m in functions_of(created))
 
 
 def _take(plugin: LoadedPlugin, contents: list[object]) -> None:
@@ -133,12 +136,12 @@ def _take(plugin: LoadedPlugin, contents: list[object]) -> None:
                         marked.line,
                     )
                 )
-    if not plugin.handlers and not plugin.hooks and not plugin.errors:
+    if not (plugin.handlers or plugin.hooks or plugin.middlewares or plugin.timers or plugin.errors):
         plugin.errors.append(
             PluginError(
                 plugin.name,
-                "has no @handler and no @hookimpl; if it is not a plugin, let its name start with _ (in a "
-                "package those modules count that its __init__.py imports)",
+                "has no @handler, @hookimpl, @middleware or @every; if it is not a plugin, let its name start with _ "
+                "(in a package those modules count that its __init__.py imports)",
                 plugin.root,
             )
         )
@@ -150,6 +153,12 @@ def _take_one(plugin: LoadedPlugin, marked: Marked) -> None:
     elif marked.hook is not None:
         settings = plugin.settings.given_to(marked.function)
         plugin.hooks.append((hook_call(plugin.name, plugin.root, settings, marked), marked))
+    if marked.middleware is not None:
+        plugin.middlewares.append(marked)
+        plugin.errors += filter(None, [check_middleware(plugin.name, marked)])
+    if marked.timer is not None:
+        plugin.timers.append(marked)
+        plugin.errors += filter(None, [check_timer(plugin.name, marked)])
     if marked.handlers:
         handlers, errors = read_handlers(plugin.name, marked)
         plugin.handlers += handlers

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
+from commscaffoldd.core.login import behind_login
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.plugin.binding import bind, missing
+from commscaffoldd.plugin.binding import Layer, bind, missing
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.handlers import Handler, handler_error
 from commscaffoldd.plugin.injection import Injected
+from commscaffoldd.plugin.middleware import Middleware, applying_to, as_async_layer, as_layer
+from commscaffoldd.plugin.wiring import Wiring
 
 
 def build_routes(
-    handlers: Mapping[str, Sequence[Handler]], injected: Mapping[str, Injected]
+    handlers: Mapping[str, Sequence[Handler]], wiring: Wiring
 ) -> tuple[dict[int, Route], list[PluginError]]:
     """The routes by message ID, and the errors: handlers that want what is not there, and IDs that several claim.
 
     Args:
         handlers: the handlers of each plugin, by its name.
-        injected: what each plugin's handlers can be given by type, by the plugin's name.
+        wiring: what they can be given by type, and the middleware around them.
     """
     errors: list[PluginError] = []
     claims: dict[int, list[tuple[Route, Handler]]] = {}
+    gated = any(handler.mark.open for functions in handlers.values() for handler in functions)
     for plugin, functions in handlers.items():
+        injected = wiring.state.injected(plugin)
+        middlewares = applying_to(plugin, wiring.middlewares)
         wrong: dict[tuple[int, str], list[Handler]] = {}  # by function and reason: said once, with all its IDs
         for handler in functions:
-            reasons = missing(handler.signature, injected[plugin])
+            reasons = missing(handler.signature, injected, functools.partial(wiring.state.clash, plugin))
             for reason in reasons:
                 wrong.setdefault((id(handler.marked), reason), []).append(handler)
-            route = _route(plugin, handler, {} if reasons else injected[plugin])
+            gate = behind_login if gated and not handler.mark.open else None
+            route = _route(plugin, handler, {} if reasons else injected, middlewares, gate)
             claims.setdefault(handler.mark.id, []).append((route, handler))
         errors += [
             handler_error(plugin, same[0].marked, [handler.mark for handler in same], reason)
@@ -39,9 +47,12 @@ def build_routes(
     return routes, errors
 
 
-def _route(plugin: str, handler: Handler, injected: Injected) -> Route:
+def _route(
+    plugin: str, handler: Handler, injected: Injected, middlewares: Iterable[Middleware], gate: Layer | None
+) -> Route:
     mark, marked = handler.mark, handler.marked
-    function = bind(marked.function, handler.signature, injected)
+    as_one = as_async_layer if handler.signature.is_async else as_layer
+    function = bind(marked.function, handler.signature, injected, [as_one(one) for one in middlewares], gate)
     route = Route(mark.id, function, plugin, marked.qualname, _mode(handler), mark.timeout, open=mark.open)
     route.cancel_on_close = mark.cancel_on_close
     return route

@@ -1,4 +1,4 @@
-"""Finding what `@handler` and `@hookimpl` have marked, in a plugin's modules and in the object it made.
+"""Finding what our decorators have marked, in a plugin's modules and in the object that it made.
 
 Attributes are looked at statically: a property is not evaluated, and an object that answers to every
 attribute (a mock, a lazy import) is not taken for a handler.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from commscaffoldd.plugin.api import HANDLER_MARK, PROJECT, HandlerMark
+from commscaffoldd.plugin.middleware import MIDDLEWARE_MARK, MiddlewareMark
+from commscaffoldd.plugin.timers import TIMER_MARK, TimerMark
 
 HOOK_MARK: Final = f"{PROJECT}_impl"
 
@@ -29,6 +31,8 @@ class Marked:
         function: ready to call; bound where it is a method.
         handlers: its `@handler` marks, in the order in which they stand.
         hook: its `@hookimpl` options, None without that mark.
+        middleware: its `@middleware`, if it has one.
+        timer: its `@every`, if it has one.
         file: where the function stands.
         line: its first line, from 1; of its first decorator if it has any.
     """
@@ -38,8 +42,16 @@ class Marked:
     function: Callable[..., Any]
     handlers: tuple[HandlerMark, ...]
     hook: dict[str, Any] | None
+    middleware: MiddlewareMark | None
+    timer: TimerMark | None
     file: Path
     line: int | None
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether any of our decorators is on it."""
+        marks = (self.hook, self.middleware, self.timer)
+        return bool(self.handlers) or any(mark is not None for mark in marks)
 
     @property
     def place(self) -> str:
@@ -78,7 +90,7 @@ def unused_classes(modules: list[types.ModuleType], created: object) -> Iterator
             seen.add(kind)
             if isinstance(created, kind):
                 continue
-            marked = [m for m in functions_of(kind) if m.handlers or m.hook is not None]
+            marked = [m for m in functions_of(kind) if m.is_marked]
             if marked:
                 yield kind, marked[0]
 
@@ -105,8 +117,13 @@ def _marked(holder: object, name: str, origin: Callable[..., Any], static: objec
     hook = inspect.getattr_static(static, HOOK_MARK, None) or inspect.getattr_static(origin, HOOK_MARK, None)
     handlers = handlers if isinstance(handlers, tuple) else ()
     hook = hook if isinstance(hook, dict) else None
+    middleware = inspect.getattr_static(origin, MIDDLEWARE_MARK, None)
+    middleware = middleware if isinstance(middleware, MiddlewareMark) else None
+    timer = inspect.getattr_static(origin, TIMER_MARK, None)
+    timer = timer if isinstance(timer, TimerMark) else None
     own = isinstance(holder, types.ModuleType) and getattr(origin, "__module__", None) == holder.__name__
-    if not handlers and hook is None and not (own and inspect.isfunction(origin)):
+    unmarked = not handlers and hook is None and middleware is None and timer is None
+    if unmarked and not (own and inspect.isfunction(origin)):
         return None
     code = getattr(inspect.unwrap(origin), "__code__", None)
     file = Path(code.co_filename) if code else Path(getattr(holder, "__file__", None) or name)
@@ -116,6 +133,8 @@ def _marked(holder: object, name: str, origin: Callable[..., Any], static: objec
         function=getattr(holder, name),
         handlers=handlers,
         hook=hook,
+        middleware=middleware,
+        timer=timer,
         file=file,
         line=code.co_firstlineno if code else None,
     )

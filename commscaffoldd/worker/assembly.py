@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.accept import AcceptMutex, Listener
 from commscaffoldd.core.assembly import Core
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.engine import wanted_engine
+from commscaffoldd.core.event_loop import EventLoop, launched
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.handler_watchdog import HandlerWatchdog, Observer
 from commscaffoldd.core.heartbeat import HeartbeatWatchdog
+from commscaffoldd.core.loop_watch import LoopWatch
 from commscaffoldd.core.path import PathSettings
 from commscaffoldd.core.reactor import Lifecycle
 from commscaffoldd.core.recycler import Recycler
@@ -25,7 +28,7 @@ from commscaffoldd.core.slot import Slot
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.worker.launch import Launch, ListenSocket
 from commscaffoldd.worker.plugins import make_endpoint
-from commscaffoldd.worker.timers import sharpen_timers
+from commscaffoldd.worker.timer_thread import Spawn, TimerThread
 
 BUSY_THREADS: Final = 2  # of a worker under load: with fewer processors they wait for each other
 SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
@@ -34,14 +37,20 @@ SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
 class Worker:
     """A worker's parts, and the order in which they start and end. For the main thread."""
 
-    def __init__(self, launch: Launch, host: PluginHost) -> None:
+    def __init__(self, launch: Launch, host: PluginHost, event_loop: EventLoop | None) -> None:
         """Make all parts; nothing runs yet.
 
+        Args:
+            launch: what the master has given.
+            host: the plugins, started.
+            event_loop: runs; `None`: no plugin has anything asynchronous.
+
         Raises:
-            OSError: the accept mutex cannot be opened, or there are too few descriptors.
+            OSError: the accept mutex, or a timer's lock, cannot be opened, or there are too few descriptors.
             ValueError: the environment asks for an engine that is not there.
         """
         config = launch.config
+        routes = host.routes if event_loop is None else launched(host.routes, event_loop)
         flood = FloodGate(config.flood) if config.flood.enabled else None
         listeners = [_listener(config, one) for one in launch.sockets]
         self.core = Core(
@@ -51,7 +60,7 @@ class Worker:
                 frame=config.frame,
                 connections=config.connections,
                 business=config.business,
-                routes=host.routes,
+                routes=routes,
                 flood=flood,
                 worker=launch.number,
                 mutex=_accept_mutex(launch.sockets, launch.accept_lock),
@@ -65,7 +74,7 @@ class Worker:
         self.engine, self.reactor = self.core.path.engine, self.core.reactor
         self.endpoints = {one.endpoint.address: one.endpoint for one in listeners}
         self.quarantine = self.core.path.quarantine
-        self._handler_timeout, self._routes = config.business.handler_timeout, host.routes
+        self._handler_timeout, self._routes = config.business.handler_timeout, routes
         self._handler_watchdog: HandlerWatchdog | None = None
         self._row = launch.statistics
         self._recycler = Recycler(self.core.path.connections)
@@ -74,6 +83,8 @@ class Worker:
             if config.heartbeat.enabled
             else None
         )
+        self._loop_watch = None if event_loop is None else LoopWatch(event_loop)
+        self._timers = TimerThread(host.timers, Path(config.daemon.run_dir), _spawning(event_loop))
         self._switch_interval = config.business.switch_interval
 
     def start(self, observer: Observer) -> None:
@@ -81,7 +92,6 @@ class Worker:
 
         `observer` hears what the master should know of handlers.
         """
-        sharpen_timers()
         sys.setswitchinterval(self._switch_interval)
         self.core.start()
         self._recycler.start()
@@ -95,19 +105,29 @@ class Worker:
             routes=self._routes,
             quarantine=self.quarantine,
             observer=observer,
+            loop_watch=self._loop_watch,
         )
         self.core.counters.append(self._handler_watchdog.counters)
         self._handler_watchdog.start()
+        self._timers.start()
+
+    def stop_timers_soon(self) -> None:
+        """Begin no more calls of timers: other workers shall have them. Any thread, also in a signal handler."""
+        self._timers.stop_soon()
 
     def stop(self, timeout: float) -> int:
-        """End the threads, once the reactor has ended; handlers may take `timeout` seconds.
+        """End the threads, once the reactor has ended; handlers and timers may take `timeout` seconds.
 
         Returns:
             How many handlers still ran then.
         """
         if self._watchdog is not None:
             self._watchdog.stop(SERVICE_STOP)
+        deadline = time.monotonic() + timeout
+        self._timers.stop_soon()
         busy = self.core.stop(timeout)
+        busy += len(self.engine.deferrals.suspended())
+        self._timers.stop(max(deadline - time.monotonic(), SERVICE_STOP))
         if self._handler_watchdog is not None:
             self._handler_watchdog.stop(SERVICE_STOP)
         self._recycler.stop(SERVICE_STOP)
@@ -116,9 +136,19 @@ class Worker:
 
     def _publish(self, gauges: dict[str, int]) -> None:
         self._row.publish(self.core.counters, gauges)
+        self._timers.look(time.monotonic())
 
     def _close_silent(self, slot: Slot, generation: int, reason: str) -> None:
         self.engine.close_soon(slot, generation, reason, drain=False)
+
+
+def _spawning(event_loop: EventLoop | None) -> Spawn:
+    return _no_event_loop if event_loop is None else event_loop.spawn
+
+
+def _no_event_loop(coroutine: Coroutine[Any, Any, None]) -> NoReturn:
+    coroutine.close()
+    raise RuntimeError("there is something asynchronous, but no event loop")
 
 
 def _listener(config: Config, one: ListenSocket) -> Listener:

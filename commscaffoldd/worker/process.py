@@ -9,12 +9,13 @@ import threading
 import time
 from typing import Any, Final, Literal, NoReturn
 
+from commscaffoldd.core.event_loop import EventLoop
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.log import LogFile
 from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
-from commscaffoldd.plugin.host import PluginHost, WorkerInfo
-from commscaffoldd.worker.assembly import Worker
+from commscaffoldd.plugin.host import PluginHost, RunAsync, WorkerInfo
+from commscaffoldd.worker.assembly import SERVICE_STOP, Worker
 from commscaffoldd.worker.channel import Channel, Command, send
 from commscaffoldd.worker.handover.orders import Orders
 from commscaffoldd.worker.launch import Launch
@@ -22,6 +23,7 @@ from commscaffoldd.worker.limits import raise_descriptor_limit
 from commscaffoldd.worker.plugins import load_host
 from commscaffoldd.worker.reports import Reports
 from commscaffoldd.worker.signals import dump_stacks_to, install_handlers, reset_signals
+from commscaffoldd.worker.timers import sharpen_timers
 from commscaffoldd.worker.views import describe_connections, describe_routes
 
 logger = logging.getLogger(__name__)
@@ -46,16 +48,31 @@ def run_worker(launch: Launch) -> NoReturn:
     dump_stacks_to(launch.log.fileno())  # for good: reopening the log keeps the descriptor
     launch.log.set_role(f"worker {launch.number}")
     raise_descriptor_limit(launch.config.connections.max)
+    sharpen_timers()
     try:
         host = load_host(launch.config)
-        host.worker_started(WorkerInfo(launch.number, os.getpid()))  # first: it makes what the routes are bound to
-        worker = Worker(launch, host)
+        event_loop = _start_event_loop(host)
+        info = WorkerInfo(launch.number, os.getpid())
+        host.worker_started(info, _run_async(event_loop))  # first: it makes what all others are given
+        worker = Worker(launch, host, event_loop)
     except PluginErrors as errors:
         log_causes(errors.errors)
         _fail(launch, "plugin", [str(error) for error in errors.errors])
     except (OSError, ValueError) as error:
         _fail(launch, "start", [f"worker {launch.number}: {error}"])
-    _Process(launch, host, worker).run()
+    _Process(launch, host, worker, event_loop).run()
+
+
+def _start_event_loop(host: PluginHost) -> EventLoop | None:
+    if not host.is_async:
+        return None
+    event_loop = EventLoop()
+    event_loop.start()
+    return event_loop
+
+
+def _run_async(event_loop: EventLoop | None) -> RunAsync | None:
+    return None if event_loop is None else event_loop.call
 
 
 def _fail(launch: Launch, kind: FailureKind, errors: list[str]) -> NoReturn:
@@ -66,8 +83,9 @@ def _fail(launch: Launch, kind: FailureKind, errors: list[str]) -> NoReturn:
 class _Process:
     """The running worker: commands of the master, signals, and the end."""
 
-    def __init__(self, launch: Launch, host: PluginHost, worker: Worker) -> None:
+    def __init__(self, launch: Launch, host: PluginHost, worker: Worker, event_loop: EventLoop | None) -> None:
         self._launch = launch
+        self._event_loop = event_loop
         self._host = host
         self._worker = worker
         self._exit_code = STOPPED
@@ -110,10 +128,14 @@ class _Process:
         busy = self._worker.stop(remaining)
         if busy:
             logger.warning(f"{busy} handlers were still running after stop_timeout: they end unfinished")
-        self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()))
+        event_loop = self._event_loop
+        self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()), _run_async(event_loop))
+        if event_loop is not None:
+            event_loop.stop(SERVICE_STOP)
 
     def _begin_stop(self, timeout: float) -> None:
         self._stop_by = min(self._stop_by, time.monotonic() + timeout)
+        self._worker.stop_timers_soon()
         self._worker.reactor.stop(timeout)
 
     # -- the main thread, as signal handler ----------------------------------------------------------------

@@ -22,8 +22,8 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
         (
             "@handler(5)\n@handler(6)\ndef f(request: int, more: str) -> bytes: ...",
             (
-                "2: handler f of message ID 5, 6: parameter more: str is given to no handler (there are: Connection; "
-                "the message's body is given to a parameter named body)"
+                "2: handler f of message ID 5, 6: parameter more: str is given to no handler (there are: Connection, "
+                "WorkerInfo; the message's body is given to a parameter named body)"
             ),
         ),
         (
@@ -43,8 +43,8 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
         (
             "@handler(5, inline=True)\ndef f(request): yield b''",
             (
-                "2: handler f of message ID 5: is a generator (it contains yield), and inline: an inline handler is a "
-                "plain def, since all clients wait for it"
+                "2: handler f of message ID 5: is a generator (it contains yield), and inline: an inline handler is "
+                "a plain def, since all clients wait for it"
             ),
         ),
         (
@@ -64,12 +64,12 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
             "@hookimpl\ndef connection_closed(conn, reason): ...",
             (
                 "2: hook connection_closed(conn, reason) may take these arguments, all or some, by these names: "
-                "connection, reason"
+                "connection, reason; parameter conn has no annotation that says what it is given"
             ),
         ),
         (
             "@hookimpl\nasync def connection_opened(connection): ...",
-            "2: hook connection_opened is an async function, which is not supported (yet): use a plain def",
+            "2: hook connection_opened is an async function, which is not supported: use a plain def",
         ),
         (
             "@hookimpl(wrapper=True)\ndef connection_opened(connection): yield",
@@ -86,8 +86,8 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
         (
             "x = 1",
             (
-                "has no @handler and no @hookimpl; if it is not a plugin, let its name start with _ (in a package "
-                "those modules count that its __init__.py imports)"
+                "has no @handler, @hookimpl, @middleware or @every; if it is not a plugin, let its name start with "
+                "_ (in a package those modules count that its __init__.py imports)"
             ),
         ),
         (
@@ -107,7 +107,10 @@ HEAD = "from commscaffoldd.plugin.api import handler, hookimpl\n"
         ),
         (
             "@hookimpl\ndef create_plugin():\n    return {}",
-            "2: create_plugin returned a dict; it must return an object with @handler or @hookimpl methods, or None",
+            (
+                "2: create_plugin returned a dict; it must return an object with @handler, @hookimpl, @middleware or "
+                "@every methods, or None"
+            ),
         ),
         (
             (

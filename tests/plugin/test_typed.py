@@ -132,7 +132,7 @@ class Move(msgspec.Struct):
             [
                 (
                     "bad.py:10: handler f of message ID 5: parameter board: Board is given to no handler (there are: "
-                    "Connection; the message's body is given to a parameter named body)"
+                    "Connection, WorkerInfo; the message's body is given to a parameter named body)"
                 )
             ],
         ),

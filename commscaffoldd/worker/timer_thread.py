@@ -1,0 +1,192 @@
+"""The thread of the timers: calls plugins' timers when they are due.
+
+Plain ones run on it, one after another; async ones are handed to the event loop. Times are computed from the
+beginning, not from the last call, so that they do not drift. A call that is due while the last one runs is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
+
+from commscaffoldd.core.service_thread import ServiceThread
+from commscaffoldd.core.stacks import stack_of
+from commscaffoldd.plugin.timers import Timer
+from commscaffoldd.worker.timer_turns import TimerTurns
+
+logger = logging.getLogger(__name__)
+
+QUIET: Final = 1.0  # seconds in which a timer's further failures are counted instead of logged
+_NS: Final = 1_000_000_000
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+"""Has the event loop run a coroutine; any thread. Raises RuntimeError if the loop has ended."""
+
+
+class _Entry:
+    """One timer, and when it runs."""
+
+    def __init__(self, timer: Timer, turns: TimerTurns | None) -> None:
+        self.timer = timer
+        self.turns = turns
+        self.period = timer.mark.seconds
+        self.begin = 0.0 if turns is not None else time.monotonic()  # 0.0: the grid that all workers have
+        self.due = 0.0
+        self.began: float | None = None  # it runs, since then
+        self.told_slow = False
+        self.quiet_until = 0.0
+        self.held_back = 0
+
+    def plan(self, now: float) -> None:
+        """Set the next time: the first one on the grid that is later than `now`."""
+        self.due = self.begin + self.period * (math.floor((now - self.begin) / self.period) + 1)
+
+    def has_turn(self, due: float) -> bool:
+        return self.turns is None or self.turns.take(round(due * _NS), time.monotonic_ns())
+
+    def let_go(self) -> None:
+        if self.turns is not None:
+            self.turns.release()
+
+
+class TimerThread:
+    """Owns the thread. Where no plugin has a timer there is none."""
+
+    def __init__(self, timers: Sequence[Timer], run_dir: Path, spawn: Spawn) -> None:
+        """Nothing runs yet. To be made after the fork.
+
+        Args:
+            timers: all plugins'.
+            run_dir: where workers agree on who runs a timer.
+            spawn: for those that are async.
+
+        Raises:
+            OSError: a file in `run_dir` cannot be made or opened.
+        """
+        self._entries = [
+            _Entry(timer, TimerTurns(run_dir, timer) if timer.mark.workers == "one" else None) for timer in timers
+        ]
+        self._spawn = spawn
+        self._wake: SimpleQueue[None] = SimpleQueue()  # its `put` is safe in signal handlers
+        self._stopping = False
+        self._lock = threading.Lock()  # of `began` and `let_go`, which the event loop's thread uses, too
+        self._thread = ServiceThread("timers", self._run)
+
+    def start(self) -> None:
+        """Start the thread."""
+        if self._entries:
+            self._thread.start()
+
+    def stop_soon(self) -> None:
+        """Begin no more calls, and leave to other workers what one worker runs. Returns at once. Any thread."""
+        self._stopping = True
+        self._wake.put(None)
+
+    def stop(self, timeout: float) -> None:
+        """The same, and wait for what runs, at most `timeout` seconds. Async ones end with the event loop."""
+        self.stop_soon()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def look(self, now: float) -> None:
+        """Say, once, of a timer that runs for longer than its period, where it is. Any thread, now and then."""
+        for entry in self._entries:
+            began = entry.began
+            if began is not None and now - began > entry.period and not entry.told_slow:
+                entry.told_slow = True
+                self._tell_slow(entry, now - began)
+
+    def _tell_slow(self, entry: _Entry, seconds: float) -> None:
+        text = (
+            f"{entry.timer} runs for {seconds:.1f} s now, and its period is {entry.period:g} s: calls that are due "
+            "meanwhile are left out; this is not logged again until one is quick enough"
+        )
+        stack = None if entry.timer.is_async else stack_of(self._thread.ident or 0, entry.timer.function)
+        if logger.isEnabledFor(logging.WARNING):
+            logger.handle(logger.makeRecord(logger.name, logging.WARNING, __file__, 0, text, (), None, sinfo=stack))
+
+    # -- the thread ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        for entry in self._entries:
+            entry.plan(time.monotonic())
+        while not self._stopping:
+            entry = min(self._entries, key=lambda one: one.due)
+            wait = entry.due - time.monotonic()
+            if wait > 0:
+                with contextlib.suppress(Empty):
+                    self._wake.get(timeout=wait)
+            else:
+                self._fire(entry)
+        with self._lock:
+            for entry in self._entries:
+                if entry.began is None:
+                    entry.let_go()
+
+    def _fire(self, entry: _Entry) -> None:
+        due, now = entry.due, time.monotonic()
+        entry.plan(now)
+        if entry.began is not None or not entry.has_turn(due):
+            return
+        entry.began = now
+        if entry.timer.is_async:
+            self._hand_over(entry)
+            return
+        try:
+            entry.timer()
+        except BaseException as error:  # noqa: BLE001  # a timer must not end a thread of ours
+            self._failed(entry, error)
+        finally:
+            self._ended(entry)
+
+    def _hand_over(self, entry: _Entry) -> None:
+        coroutine = self._await(entry)
+        try:
+            self._spawn(coroutine)
+        except RuntimeError as error:  # the loop has ended, and so does the worker, most likely
+            coroutine.close()
+            if not self._stopping:
+                self._failed(entry, error)
+            self._ended(entry)
+
+    async def _await(self, entry: _Entry) -> None:
+        """On the event loop's thread."""
+        try:
+            await entry.timer()
+        except BaseException as error:  # noqa: BLE001  # as above
+            if not self._stopping:  # else it has been cancelled, most likely
+                self._failed(entry, error)
+        finally:
+            self._ended(entry)
+
+    # -- the thread, or the event loop's -------------------------------------------------------------------
+
+    def _ended(self, entry: _Entry) -> None:
+        began, now = entry.began, time.monotonic()
+        if began is not None:
+            if now - began <= entry.period:
+                entry.told_slow = False
+            else:
+                self.look(now)
+        with self._lock:
+            entry.began = None
+            if self._stopping:
+                entry.let_go()
+
+    def _failed(self, entry: _Entry, error: BaseException) -> None:
+        now = time.monotonic()
+        if now < entry.quiet_until:
+            entry.held_back += 1
+            return
+        more = f" ({entry.held_back} more failures of it since the last line)" if entry.held_back else ""
+        entry.quiet_until, entry.held_back = now + QUIET, 0
+        what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+        logger.error(f"{entry.timer} failed: {what}{more}", exc_info=error)

@@ -1,0 +1,207 @@
+"""The thread of the timers, with short periods."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from commscaffoldd.plugin.timers import Timer, TimerMark, Workers
+from commscaffoldd.worker.timer_thread import TimerThread
+from tests.core.waiting import wait_until
+
+
+def timer(function: Callable[..., Any], seconds: float = 0.02, workers: Workers = "all", name: str = "tick") -> Timer:
+    return Timer("clock", name, TimerMark(seconds, workers), function, {})
+
+
+def no_loop(_: object) -> NoReturn:
+    raise RuntimeError("no loop")
+
+
+@contextmanager
+def running(folder: Path, *timers: Timer, spawn: Callable[[Any], object] = no_loop) -> Iterator[TimerThread]:
+    made = TimerThread(timers, folder, spawn)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop(10)
+        assert not made._thread.is_alive()
+
+
+@contextmanager
+def event_loop() -> Iterator[Callable[[Any], object]]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_timers_of_different_periods_run_again_and_again(tmp_path: Path) -> None:
+    slow, quick = [], []
+    with running(tmp_path, timer(lambda: slow.append(1), 0.2), timer(lambda: quick.append(1), 0.02)):
+        wait_until(lambda: len(slow) >= 2)
+    assert len(quick) > len(slow)
+
+
+def test_it_does_not_drift(tmp_path: Path) -> None:
+    """Each call takes a good part of the period; the next one is on time all the same."""
+    at: list[float] = []
+
+    def tick() -> None:
+        at.append(time.monotonic())
+        time.sleep(0.03)
+
+    with running(tmp_path, timer(tick, 0.05)):
+        wait_until(lambda: len(at) == 20)
+    phases = sorted((moment - at[0] + 0.025) % 0.05 for moment in at)
+    assert phases[0] > 0.01, "they stay on the grid of the first one, but for what a busy machine is late"
+
+
+def test_calls_that_are_due_while_it_runs_are_left_out(tmp_path: Path) -> None:
+    door, calls = threading.Event(), []
+
+    def tick() -> None:
+        calls.append(time.monotonic())
+        if len(calls) == 1:
+            door.wait(20)
+
+    with running(tmp_path, timer(tick, 0.02)):
+        wait_until(lambda: calls)
+        until = time.monotonic() + 0.2
+        wait_until(lambda: time.monotonic() > until)
+        assert len(calls) == 1
+        door.set()
+        wait_until(lambda: len(calls) >= 3)
+    assert calls[2] - calls[1] > 0.005, "what was left out is not made up for"
+
+
+def test_what_it_raises_is_logged_and_it_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+
+    def tick() -> None:
+        calls.append(1)
+        raise SystemExit("no") if len(calls) == 1 else ValueError("bad")
+
+    with running(tmp_path, timer(tick, 0.01)):
+        wait_until(lambda: len(calls) >= 5)
+    (first, *others) = caplog.records
+    assert first.getMessage() == "timer tick of plugin clock failed: SystemExit: no"
+    assert first.exc_info is not None
+    assert len(others) <= 1, "at most one line a second"
+
+
+def test_one_that_takes_longer_than_its_period_is_logged_once_with_its_stack(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = threading.Event()
+
+    def hang_here() -> None:
+        door.wait(20)
+
+    with running(tmp_path, timer(hang_here, 0.02)) as thread:
+
+        def looked() -> list[Any]:
+            thread.look(time.monotonic())
+            return caplog.records
+
+        wait_until(looked)
+        thread.look(time.monotonic() + 100)
+        door.set()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("timer tick of plugin clock runs for 0.")
+    assert "its period is 0.02 s: calls that are due meanwhile are left out" in record.getMessage()
+    assert "hang_here" in str(record.stack_info)
+
+
+def test_async_ones_run_on_the_event_loop_and_do_not_overlap(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads: set[int] = set()
+    running_now = most = calls = 0
+
+    async def tick() -> None:
+        nonlocal running_now, most, calls
+        threads.add(threading.get_ident())
+        running_now += 1
+        most, calls = max(most, running_now), calls + 1
+        await asyncio.sleep(0.05)
+        running_now -= 1
+        if calls == 2:
+            raise ValueError("bad")
+
+    with event_loop() as spawn, running(tmp_path, timer(tick, 0.02), spawn=spawn) as thread:
+        wait_until(lambda: calls >= 4)
+        thread.stop(10)
+        wait_until(lambda: not running_now)
+    assert (most, len(threads)) == (1, 1)
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts[0].startswith("timer tick of plugin clock runs for")
+    assert "timer tick of plugin clock failed: ValueError: bad" in texts
+
+
+def test_without_an_event_loop_an_async_one_fails_loudly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def tick() -> None: ...
+
+    with running(tmp_path, timer(tick)):
+        wait_until(lambda: caplog.records)
+    assert caplog.records[0].getMessage() == "timer tick of plugin clock failed: RuntimeError: no loop"
+
+
+def test_one_worker_has_it_and_another_one_takes_over(tmp_path: Path) -> None:
+    ran: list[tuple[str, int]] = []
+
+    def by(who: str) -> Timer:
+        return timer(lambda: ran.append((who, round(time.monotonic() / 0.05))), 0.05, "one")
+
+    with running(tmp_path, by("a")):
+        wait_until(lambda: len(ran) >= 2)
+        with running(tmp_path, by("b")):
+            before = len(ran)
+            wait_until(lambda: len(ran) >= before + 3)
+    assert {who for who, _ in ran} == {"a"}
+
+    with running(tmp_path, by("c")) as going, running(tmp_path, by("d")):
+        wait_until(lambda: len({who for who, _ in ran}) == 2)
+        holder = ran[-1][0]
+        if holder == "c":
+            going.stop_soon()
+            wait_until(lambda: ran[-1][0] == "d")
+    assert len({tick for _, tick in ran}) == len(ran), "no time was run twice"
+
+
+def test_who_still_runs_it_when_it_shall_stop_keeps_it_until_the_end(tmp_path: Path) -> None:
+    door, begun, other = threading.Event(), threading.Event(), []
+
+    def tick() -> None:
+        begun.set()
+        door.wait(20)
+
+    with running(tmp_path, timer(tick, 0.02, "one")) as going:
+        assert begun.wait(20)
+        with running(tmp_path, timer(lambda: other.append(1), 0.02, "one")):
+            going.stop_soon()
+            until = time.monotonic() + 0.1
+            wait_until(lambda: time.monotonic() > until)
+            assert not other, "exactly one at a time"
+            door.set()
+            wait_until(lambda: other)
+
+
+def test_without_timers_there_is_no_thread(tmp_path: Path) -> None:
+    thread = TimerThread([], tmp_path, no_loop)
+    thread.start()
+    assert thread._thread.ident is None
+    thread.stop(1)
