@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
@@ -153,7 +154,7 @@ class _Reader:
         if is_stream and kind is not NOTHING:
             kind = self._part(kind, is_async=is_async)
         bare, may_be_silent = strip_none(kind)
-        members = typing.get_args(bare) if typing.get_origin(bare) is typing.Union else (bare,)
+        members = typing.get_args(bare) if typing.get_origin(bare) in (typing.Union, types.UnionType) else (bare,)
         if Deferred in members:  # what `Request.defer` gives, in the reply's place
             members = tuple(member for member in members if member is not Deferred)
             bare = typing.Union[members] if members else NOTHING  # noqa: UP007  # however many there are

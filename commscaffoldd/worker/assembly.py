@@ -143,7 +143,9 @@ class Worker:
 
 
 def _spawning(event_loop: EventLoop | None) -> Spawn:
-    return _no_event_loop if event_loop is None else event_loop.spawn
+    if event_loop is None:
+        return _no_event_loop
+    return event_loop.spawn
 
 
 def _no_event_loop(coroutine: Coroutine[Any, Any, None]) -> NoReturn:
