@@ -20,7 +20,7 @@ from commscaffoldd.core.endpoint import BAD_BODY
 from commscaffoldd.core.refusal import Refusal, Refuse
 from commscaffoldd.plugin.annotations import NOTHING
 from commscaffoldd.plugin.injection import Injected
-from commscaffoldd.plugin.replies import Finish, finishing
+from commscaffoldd.plugin.replies import Finish, finishing, unsaid
 from commscaffoldd.plugin.signature import Argument, HandlerSignature
 from commscaffoldd.plugin.streams import async_stream, stream
 
@@ -124,7 +124,8 @@ def _with_body(call: Callable[..., Any], decode: Callable[[bytes], Any], encode:
                 body = decode(request.body)
             except BadBody as error:
                 return Refusal(BAD_BODY, str(error))
-            return encode(call(request, body))
+            result = call(request, body)
+            return unsaid(request, encode) if result is None else encode(result)
 
     return bound
 
@@ -136,7 +137,9 @@ def _with_arguments(call: Callable[..., Any], arguments: _Arguments, encode: Fin
         except BadBody as error:
             return Refusal(BAD_BODY, str(error))
         result = call(request, *given, **named)
-        return result if encode is None else encode(result)
+        if encode is None:
+            return result
+        return unsaid(request, encode) if result is None else encode(result)
 
     return bound
 
@@ -169,7 +172,8 @@ def _encoded(layered: Function, encode: Finish | None, *, is_async: bool) -> Fun
         return _awaiting(layered, encode)
 
     def bound(request: Any) -> Any:  # noqa: ANN401
-        return encode(layered(request))
+        result = layered(request)
+        return unsaid(request, encode) if result is None else encode(result)
 
     return bound
 
