@@ -15,7 +15,8 @@ from commscaffoldd import Connection, Refuse, Request
 from commscaffoldd.core.deferred import Deferrals, Deferred
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.stacks import stack_of
-from commscaffoldd.plugin.binding import Function, bind, missing
+from commscaffoldd.plugin.arguments import missing
+from commscaffoldd.plugin.binding import Function, bind
 from commscaffoldd.plugin.injection import Injected, Provided
 from commscaffoldd.plugin.replies import WrongReplyError
 from commscaffoldd.plugin.signature import read_signature
