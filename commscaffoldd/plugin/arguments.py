@@ -16,12 +16,22 @@ Get: TypeAlias = Callable[[Any], Any]
 """Makes one argument of the request. Raises BadBody if that is the body, and does not fit."""
 
 
-def missing(signature: HandlerSignature, injected: Injected) -> list[str]:
-    """What is wrong with a handler's parameters: those that nothing is there for."""
+def missing(signature: HandlerSignature, injected: Injected, clash: Callable[[Any], str] = lambda _: "") -> list[str]:
+    """What is wrong with a handler's parameters: those that nothing is there for.
+
+    Args:
+        signature: the handler's.
+        injected: what is there.
+        clash: why something of a type is not there, though it is provided; empty if it is not.
+    """
     known = ", ".join(sorted({"Connection", *(type_name(kind) for kind in injected)}))
     return [
-        f"parameter {argument.name}: {type_name(argument.type)} is given to no handler (there are: {known}; the "
-        "message's body is given to a parameter named body)"
+        f"parameter {argument.name}: "
+        + (
+            clash(argument.type)
+            or f"{type_name(argument.type)} is given to no handler (there are: {known}; the message's body is given "
+            "to a parameter named body)"
+        )
         for argument in signature.arguments
         if argument.source == "injected" and argument.default is NOTHING and not _is_there(argument, injected)
     ]
