@@ -196,6 +196,11 @@ class EngineBase(ABC):
         closed, self._closed = self._closed, []
         return closed
 
+    def _close_wake_fd(self) -> None:
+        """At the end: who still wants to wake the reactor then, as a late reply does, writes to nobody's descriptor."""
+        self._woken = True
+        os.close(self._wake_fd)
+
     # -- any thread ----------------------------------------------------------------------------------------
 
     def wake(self) -> None:

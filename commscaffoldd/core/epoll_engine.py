@@ -124,7 +124,7 @@ class EpollEngine(MovingEngine):
     def shut(self) -> None:
         """See `Engine.shut`."""
         self._epoll.close()
-        os.close(self._wake_fd)
+        self._close_wake_fd()
 
     # -- any thread ----------------------------------------------------------------------------------------
 

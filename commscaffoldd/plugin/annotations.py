@@ -38,12 +38,18 @@ def resolve(function: Callable[..., Any], annotation: object) -> Any:  # noqa: A
         raise UnresolvedError(f"{annotation} cannot be resolved: {type(error).__name__}: {error}") from None
 
 
-def strip_none(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401
-    """The annotation without `| None`, and whether it had that."""
-    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
-        return annotation, annotation in (None, type(None))
-    members = typing.get_args(annotation)
-    others = tuple(member for member in members if member is not type(None))
+def members_of(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """The members of a union; what is none is its own only member."""
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return typing.get_args(annotation) if is_union else (annotation,)
+
+
+def strip(annotation: Any, kind: type) -> tuple[Any, bool]:  # noqa: ANN401
+    """The annotation without `| kind`, and whether it had that, or is it."""
+    members = members_of(annotation)
+    if len(members) == 1:
+        return annotation, annotation is kind
+    others = tuple(member for member in members if member is not kind)
     return (typing.Union[others], True) if len(others) < len(members) else (annotation, False)  # noqa: UP007
 
 

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from commscaffoldd.codecs import BadBody
-from commscaffoldd.codecs.base import type_name
-from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.endpoint import BAD_BODY
 from commscaffoldd.core.refusal import Refusal, Refuse
-from commscaffoldd.plugin.annotations import NOTHING
+from commscaffoldd.plugin.arguments import Get, by_position, getters
 from commscaffoldd.plugin.injection import Injected
-from commscaffoldd.plugin.replies import Finish, finishing
-from commscaffoldd.plugin.signature import Argument, HandlerSignature
+from commscaffoldd.plugin.replies import Finish, finishing, unsaid
+from commscaffoldd.plugin.signature import HandlerSignature
 from commscaffoldd.plugin.streams import async_stream, stream
 
 Function: TypeAlias = Callable[[Any], Any]
@@ -29,29 +26,6 @@ Function: TypeAlias = Callable[[Any], Any]
 
 Layer: TypeAlias = Callable[[Function], Function]
 """Makes of a function one that does more."""
-
-_Get: TypeAlias = Callable[[Any], Any]
-
-
-def missing(signature: HandlerSignature, injected: Injected, clash: Callable[[Any], str] = lambda _: "") -> list[str]:
-    """What is wrong with a handler's parameters: those that nothing is there for.
-
-    Args:
-        signature: the handler's.
-        injected: what is there.
-        clash: why something of a type is not there, though it is provided; empty if it is not.
-    """
-    known = ", ".join(sorted({"Connection", *(type_name(kind) for kind in injected)}))
-    return [
-        f"parameter {argument.name}: "
-        + (
-            clash(argument.type)
-            or f"{type_name(argument.type)} is given to no handler (there are: {known}; the message's body is given "
-            "to a parameter named body)"
-        )
-        for argument in signature.arguments
-        if argument.source == "injected" and argument.default is NOTHING and not _is_there(argument, injected)
-    ]
 
 
 def bind(
@@ -91,7 +65,7 @@ def _bound(
         call = (async_stream if signature.is_async else stream)(function, finish)
     encode = None if signature.is_stream else finish
     if middleware:
-        layered = _refusing(call, _arguments(signature, injected))
+        layered = _refusing(by_position(call, signature), getters(signature, injected))
         for layer in reversed(middleware):
             layered = layer(layered)
         return _encoded(layered, encode, is_async=signature.is_async)
@@ -101,7 +75,7 @@ def _bound(
     if [(one.source, one.by_name) for one in signature.arguments] == [("body", False)]:
         assert signature.body is not None
         return _with_body(call, signature.body.decode, encode)
-    return _with_arguments(call, _arguments(signature, injected), encode)
+    return _with_arguments(by_position(call, signature), getters(signature, injected), encode)
 
 
 # -- without middleware: the few shapes that handlers have, each as one function ----------------------------------
@@ -124,25 +98,28 @@ def _with_body(call: Callable[..., Any], decode: Callable[[bytes], Any], encode:
                 body = decode(request.body)
             except BadBody as error:
                 return Refusal(BAD_BODY, str(error))
-            return encode(call(request, body))
+            result = call(request, body)
+            return unsaid(request, encode) if result is None else encode(result)
 
     return bound
 
 
-def _with_arguments(call: Callable[..., Any], arguments: _Arguments, encode: Finish | None) -> Function:
+def _with_arguments(call: Callable[..., Any], wanted: Sequence[Get], encode: Finish | None) -> Function:
     def bound(request: Any) -> Any:  # noqa: ANN401
         try:
-            given, named = arguments(request)
+            given = [get(request) for get in wanted]
         except BadBody as error:
             return Refusal(BAD_BODY, str(error))
-        result = call(request, *given, **named)
-        return result if encode is None else encode(result)
+        result = call(request, *given)
+        if encode is None:
+            return result
+        return unsaid(request, encode) if result is None else encode(result)
 
     return bound
 
 
 def _awaiting(call: Callable[..., Any], encode: Finish) -> Callable[..., Any]:
-    async def bound(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+    async def bound(*given: Any, **named: Any) -> Any:  # noqa: ANN401  `by_position` comes after this
         return encode(await call(*given, **named))
 
     return bound
@@ -151,13 +128,13 @@ def _awaiting(call: Callable[..., Any], encode: Finish) -> Callable[..., Any]:
 # -- with middleware ----------------------------------------------------------------------------------------------
 
 
-def _refusing(call: Callable[..., Any], arguments: _Arguments) -> Function:
+def _refusing(call: Callable[..., Any], wanted: Sequence[Get]) -> Function:
     def bound(request: Any) -> Any:  # noqa: ANN401
         try:
-            given, named = arguments(request)
+            given = [get(request) for get in wanted]
         except BadBody as error:
             raise Refuse(BAD_BODY, str(error)) from None
-        return call(request, *given, **named)
+        return call(request, *given)
 
     return bound
 
@@ -169,42 +146,7 @@ def _encoded(layered: Function, encode: Finish | None, *, is_async: bool) -> Fun
         return _awaiting(layered, encode)
 
     def bound(request: Any) -> Any:  # noqa: ANN401
-        return encode(layered(request))
+        result = layered(request)
+        return unsaid(request, encode) if result is None else encode(result)
 
     return bound
-
-
-# -- arguments ----------------------------------------------------------------------------------------------------
-
-_Arguments: TypeAlias = "Callable[[Any], tuple[list[Any], dict[str, Any]]]"
-
-
-def _arguments(signature: HandlerSignature, injected: Injected) -> _Arguments:
-    getters = [(one, _getter(one, signature, injected)) for one in signature.arguments]
-    positional = [get for one, get in getters if not one.by_name]
-    named = [(one.name, get) for one, get in getters if one.by_name]
-
-    def given(request: Any) -> tuple[list[Any], dict[str, Any]]:  # noqa: ANN401
-        return [get(request) for get in positional], {name: get(request) for name, get in named}
-
-    return given
-
-
-def _getter(argument: Argument, signature: HandlerSignature, injected: Injected) -> _Get:
-    if argument.source == "body":
-        assert signature.body is not None
-        decode = signature.body.decode
-        return lambda request: decode(request.body)
-    if argument.type is Connection:
-        return attrgetter("connection")
-    if not _is_there(argument, injected):
-        return lambda _: argument.default
-    provided = injected[argument.type]
-    return lambda _: provided.value
-
-
-def _is_there(argument: Argument, injected: Injected) -> bool:
-    try:
-        return argument.type is Connection or argument.type in injected
-    except TypeError:  # an annotation that cannot be hashed
-        return False

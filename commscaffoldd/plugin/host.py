@@ -28,6 +28,7 @@ class PluginHost:
 
     Attributes:
         routes: the handlers by message ID, ready to call.
+        handlers: the same handlers with their functions' signatures, for those who describe them.
         names: the plugins' names, sorted.
         is_async: some plugin has something for an event loop.
         timers: what the worker is to call again and again.
@@ -40,6 +41,7 @@ class PluginHost:
 
     def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route], wiring: Wiring) -> None:
         self.routes = routes
+        self.handlers = {handler.mark.id: handler for plugin in plugins for handler in plugin.handlers}
         self.names = tuple(plugin.name for plugin in plugins)
         self.login_needed = any(route.open for route in routes.values())
         self.timers = tuple(wiring.timers)

@@ -17,6 +17,11 @@ class WrongReplyError(TypeError):
     """A handler has returned what its annotation does not promise, or what cannot be encoded."""
 
 
+def unsaid(request: Any, encode: Finish) -> Any:  # noqa: ANN401  see `binding.Function`
+    """What becomes of a plain handler that has returned `None`: it may be silent, or has deferred its reply."""
+    return encode(None if request.deferred is None else request.deferred)
+
+
 def finishing(name: str, signature: HandlerSignature) -> Finish | None:
     """What encodes a handler's replies; `None` if they are bytes already."""
     if signature.reply is None:

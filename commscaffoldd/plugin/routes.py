@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from commscaffoldd.core.login import behind_login
 from commscaffoldd.core.route import Mode, Route
-from commscaffoldd.plugin.binding import Layer, bind, missing
+from commscaffoldd.plugin.arguments import missing
+from commscaffoldd.plugin.binding import Layer, bind
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.handlers import Handler, handler_error
 from commscaffoldd.plugin.injection import Injected

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
-import types
 import typing
 from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
@@ -13,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 from commscaffoldd.codecs import Codec, Format, NoCodecError, codec_for
 from commscaffoldd.codecs.base import type_name
 from commscaffoldd.core.deferred import Deferred
-from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip_none
+from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, members_of, resolve, strip
 from commscaffoldd.plugin.hooks import parameters
 
 BODY: Final = "body"
@@ -25,7 +24,7 @@ _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSIT
 _TAKES_REQUEST: Final = (*_POSITIONAL, inspect.Parameter.VAR_POSITIONAL)
 _VARIABLE: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _AS_THEY_ARE: Final = (
-    *(NOTHING, Any, object, None, type(None), typing.Never, typing.NoReturn),
+    *(NOTHING, Deferred, Any, object, None, type(None), typing.Never, typing.NoReturn),
     *(bytes, bytearray, memoryview),
 )
 """What a handler may be annotated to return if it returns bytes or nothing."""
@@ -147,18 +146,15 @@ class _Reader:
                     "annotation says what they are given"
                 )
             return None
-        return Argument(name, strip_none(kind)[0], "injected", by_name, parameter.default)
+        return Argument(name, strip(kind, type(None))[0], "injected", by_name, parameter.default)
 
     def _reply(self, annotation: object, *, is_async: bool, is_stream: bool) -> tuple[Codec | None, bool]:
         kind = self._resolve("the reply's annotation", annotation)
         if is_stream and kind is not NOTHING:
             kind = self._part(kind, is_async=is_async)
-        bare, may_be_silent = strip_none(kind)
-        members = typing.get_args(bare) if typing.get_origin(bare) in (typing.Union, types.UnionType) else (bare,)
-        if Deferred in members:  # what `Request.defer` gives, in the reply's place
-            members = tuple(member for member in members if member is not Deferred)
-            bare = typing.Union[members] if members else NOTHING  # noqa: UP007  # however many there are
-        if all(member in _AS_THEY_ARE for member in members):
+        bare, may_be_silent = strip(kind, type(None))
+        bare, _ = strip(bare, Deferred)  # what `Request.defer` gives, in the reply's place
+        if all(member in _AS_THEY_ARE for member in members_of(bare)):
             return None, True
         return self._codec("the reply's annotation", bare), may_be_silent
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip_none
+from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip
 
 _VARIABLE: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -64,4 +64,4 @@ def _want(function: Callable[..., Any], parameter: inspect.Parameter) -> Want:
         raise WantError(f"parameter {parameter.name}: {error}") from None
     if kind is NOTHING:
         raise WantError(f"parameter {parameter.name} has no annotation that says what it is given")
-    return Want(parameter.name, strip_none(kind)[0], optional)
+    return Want(parameter.name, strip(kind, type(None))[0], optional)

@@ -271,3 +271,12 @@ def test_replies_ahead_of_the_answer() -> None:
         peer.send(LATER, b"x", 5)
         rig.until(lambda: peer.bodies() == [b"1", b"2", b"3"])
         assert {(message_id, sequence) for message_id, sequence, _ in peer.frames} == {(LATER, 5)}
+
+
+def test_an_answer_after_the_engines_end_touches_nobodys_descriptor() -> None:
+    desk = Desk()
+    with reactor_rig(route(LATER, desk)) as rig:
+        rig.connect().send(LATER)
+        (deferred,) = desk.take(rig)
+        rig.until(rig.engine.deferrals.suspended)
+    assert deferred.reply(b"is anybody there?")

@@ -6,15 +6,17 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from commscaffoldd import Connection, Refuse, Request
+from commscaffoldd.core.deferred import Deferrals, Deferred
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.stacks import stack_of
-from commscaffoldd.plugin.binding import Function, bind, missing
+from commscaffoldd.plugin.arguments import missing
+from commscaffoldd.plugin.binding import Function, bind
 from commscaffoldd.plugin.injection import Injected, Provided
 from commscaffoldd.plugin.replies import WrongReplyError
 from commscaffoldd.plugin.signature import read_signature
@@ -55,7 +57,7 @@ def ask(body: bytes = b"", client: Client | None = None) -> Any:
             client.replies.append(body)
         return client.is_open
 
-    return SimpleNamespace(body=body, connection=client, reply=reply)
+    return SimpleNamespace(body=body, connection=client, reply=reply, deferred=None)
 
 
 def bound(
@@ -146,6 +148,11 @@ def test_a_reply_of_another_type_is_the_handlers_failure(result: Any, why: str) 
         bound(wrong)(ask(pack(Question(""))))
 
 
+def silently_later(request: Request, body: Question) -> Answer:
+    request.deferred = Deferred(request, cast("Deferrals", None))
+    return None  # type: ignore[return-value]
+
+
 # -- layers -------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +171,16 @@ def noting(order: list[str], name: str) -> Callable[[Function], Function]:
         return around
 
     return layer
+
+
+@pytest.mark.parametrize("middleware", [(), (noting([], "layer"),)])
+def test_a_deferred_reply_is_encoded_when_it_comes(middleware: Any) -> None:
+    request = ask(pack(Question("why")))
+
+    assert bound(silently_later, {}, *middleware)(request) is request.deferred
+    assert request.deferred.encode(Answer("late")) == pack({"text": "late"})
+    with pytest.raises(WrongReplyError, match="expected Answer, found str"):
+        request.deferred.encode("late")
 
 
 def test_the_order_of_layers() -> None:

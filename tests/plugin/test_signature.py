@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from commscaffoldd import Connection, Request
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.plugin.signature import SignatureErrors, read_signature
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ def test_a_body_without_annotation_is_bytes() -> None:
     body = read_signature(untyped_body).body
     assert body is not None
     assert body.name == "bytes"
+
+
+def deferring(request: Request) -> Answer | Deferred: ...  # type: ignore[empty-body]
+def deferring_bytes(request: Request) -> Deferred | None: ...
+
+
+def test_who_may_answer_later() -> None:
+    found = read_signature(deferring)
+    assert found.reply is not None
+    assert (found.reply.type, found.may_be_silent) == (Answer, False)
+    assert read_signature(deferring_bytes).is_raw
 
 
 def test_who_may_be_silent() -> None:

@@ -127,7 +127,7 @@ class NativeEngine(MovingEngine):
     def shut(self) -> None:
         """See `Engine.shut`."""
         self.wire.shut()
-        os.close(self._wake_fd)
+        self._close_wake_fd()
 
     # -- any thread ----------------------------------------------------------------------------------------
 
