@@ -38,13 +38,17 @@ def self_test(settings: Mapping[str, Any]) -> None:
 
 
 @_hookspec
-def worker_started(worker: WorkerInfo, settings: Mapping[str, Any]) -> None:
-    """The worker is about to accept its first connection. Raising is a failed start. On the main thread."""
+def worker_started(worker: WorkerInfo, settings: Mapping[str, Any]) -> object:
+    """The worker is about to accept its first connection. Raising is a failed start. On the main thread.
+
+    What the return annotation names, and is returned, is given to handlers, middleware, timers and later hooks whose
+    parameters have that annotation. It may be `async def`: then it runs on the event loop.
+    """
 
 
 @_hookspec
 def worker_stopping(worker: WorkerInfo) -> None:
-    """The worker's last handler has returned. On the main thread."""
+    """The worker's last handler has returned. On the main thread; if it is `async def`, on the event loop."""
 
 
 @_hookspec

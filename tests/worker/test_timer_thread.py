@@ -182,8 +182,20 @@ def test_one_worker_has_it_and_another_one_takes_over(tmp_path: Path) -> None:
     assert len({tick for _, tick in ran}) == len(ran), "no time was run twice"
 
 
+def expect_one_at_a_time(folder: Path, going: TimerThread, door: threading.Event) -> None:
+    """`going` runs it, and is told to stop: nobody else runs it until the door lets that one end."""
+    other: list[int] = []
+    with running(folder, timer(lambda: other.append(1), 0.02, "one")):
+        going.stop_soon()
+        until = time.monotonic() + 0.2
+        wait_until(lambda: time.monotonic() > until)
+        assert not other
+        door.set()
+        wait_until(lambda: other)
+
+
 def test_who_still_runs_it_when_it_shall_stop_keeps_it_until_the_end(tmp_path: Path) -> None:
-    door, begun, other = threading.Event(), threading.Event(), []
+    door, begun = threading.Event(), threading.Event()
 
     def tick() -> None:
         begun.set()
@@ -191,13 +203,20 @@ def test_who_still_runs_it_when_it_shall_stop_keeps_it_until_the_end(tmp_path: P
 
     with running(tmp_path, timer(tick, 0.02, "one")) as going:
         assert begun.wait(20)
-        with running(tmp_path, timer(lambda: other.append(1), 0.02, "one")):
-            going.stop_soon()
-            until = time.monotonic() + 0.1
-            wait_until(lambda: time.monotonic() > until)
-            assert not other, "exactly one at a time"
-            door.set()
-            wait_until(lambda: other)
+        expect_one_at_a_time(tmp_path, going, door)
+
+
+def test_so_does_one_whose_coroutine_still_runs(tmp_path: Path) -> None:
+    door, begun = threading.Event(), threading.Event()
+
+    async def tick() -> None:
+        begun.set()
+        while not door.is_set():  # noqa: ASYNC110  # an event of threads cannot be awaited
+            await asyncio.sleep(0.01)
+
+    with event_loop() as spawn, running(tmp_path, timer(tick, 0.02, "one"), spawn=spawn) as going:
+        assert begun.wait(20)
+        expect_one_at_a_time(tmp_path, going, door)
 
 
 def test_without_timers_there_is_no_thread(tmp_path: Path) -> None:
