@@ -50,6 +50,7 @@ class AsyncKeeper:
             raise
         for place, link in enumerate(links):
             self._adopt(place, link)
+            self._offer(place, link)
             self._begin(place, link)
 
     def link(self) -> AsyncLink | None:
@@ -110,8 +111,12 @@ class AsyncKeeper:
         task.add_done_callback(self._tasks.discard)
 
     async def _keep(self, place: int, link: AsyncLink | None) -> None:
-        while (link := link or await self._connect(place)) is not None:
-            self._tell("connected", place)
+        while True:
+            if link is None:
+                link = await self._connect(place)
+                if link is None:
+                    return
+                link.prove(lambda proved: self._offer(place, proved))
             ended = await asyncio.shield(link.ended)
             if not self._drop(place, link, ended):
                 return
@@ -148,8 +153,13 @@ class AsyncKeeper:
     def _adopt(self, place: int, link: AsyncLink) -> None:
         self._places[place] = link
         self._links.add(link)
-        self._usable = (*self._usable, link)
-        self._change()
+
+    def _offer(self, place: int, link: AsyncLink) -> None:
+        """There is somebody at the other end: calls may go there."""
+        if not self._closed:
+            self._usable = (*self._usable, link)
+            self._change()
+            self._tell("connected", place)
 
     def _replace(self, place: int, link: AsyncLink) -> None:
         """The daemon said *go away* to this one."""

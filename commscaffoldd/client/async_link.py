@@ -39,6 +39,7 @@ class AsyncLink(asyncio.Protocol):
         self._on_push = on_push
         self._on_leaving = on_leaving
         self._told = False
+        self._on_ready: Callable[[AsyncLink], object] | None = None
         self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -75,6 +76,15 @@ class AsyncLink(asyncio.Protocol):
         except TimeoutError:
             raise TimeoutError(f"{address}: not connected within {settings.seconds_to_connect:g} seconds") from None
         return link
+
+    def prove(self, on_ready: Callable[[AsyncLink], object]) -> None:
+        """See `Link.prove`."""
+        data = self._conversation.probe(time.monotonic())
+        if data:
+            self._on_ready = on_ready
+            self._write(data)
+        else:
+            on_ready(self)
 
     @property
     def in_flight(self) -> int:
@@ -123,7 +133,11 @@ class AsyncLink(asyncio.Protocol):
         conversation = self._conversation
         if conversation.ended is not None:
             return
-        for push in conversation.receive(data, time.monotonic()):
+        pushes = conversation.receive(data, time.monotonic())
+        if self._on_ready is not None and not conversation.leaving:
+            self._on_ready(self)
+            self._on_ready = None
+        for push in pushes:
             self._on_push(push)
         if conversation.failure is not None:
             self.end(conversation.failure)

@@ -116,6 +116,13 @@ class Conversation:
         self._beaten = self._last_sent = now
         return self._layout.encode(HEARTBEAT_ID, 0, b"")
 
+    def probe(self, now: float) -> bytes:
+        """A heartbeat at once, to learn whether anybody is there; nothing where none are sent."""
+        if self._heartbeat is None:
+            return b""
+        self._beaten = self._last_sent = now
+        return self._layout.encode(HEARTBEAT_ID, 0, b"")
+
     @property
     def beat_at(self) -> float:
         """When to ask `beat` again."""

@@ -96,12 +96,19 @@ class Keeper:
             self._threads.add(thread)
             if link is not None:
                 self._adopt(place, link)
+                self._usable = (*self._usable, link)
             thread.start()
 
     def _keep(self, place: int, link: Link | None) -> None:
         try:
-            while (link := link or self._connect(place)) is not None:
+            if link is not None:
                 self._tell("connected", place)
+            while True:
+                if link is None:
+                    link = self._connect(place)
+                    if link is None:
+                        return
+                    link.prove(lambda proved: self._offer(place, proved))
                 ended = link.run()
                 if not self._drop(place, link, ended):
                     return
@@ -156,8 +163,15 @@ class Keeper:
         """With the lock."""
         self._places[place] = link
         self._links.add(link)
-        self._usable = (*self._usable, link)
-        self._changed.notify_all()
+
+    def _offer(self, place: int, link: Link) -> None:
+        """There is somebody at the other end: calls may go there."""
+        with self._changed:
+            if self._closed:
+                return
+            self._usable = (*self._usable, link)
+            self._changed.notify_all()
+        self._tell("connected", place)
 
     def _replace(self, place: int, link: Link) -> None:
         """The daemon said *go away* to this one."""

@@ -47,6 +47,7 @@ class Link:
         self._on_push = on_push
         self._on_leaving = on_leaving
         self._told = False
+        self._on_ready: Callable[[Link], object] | None = None
         self.opened_at = time.monotonic()
         self._sending = threading.Lock()
         self._lock = threading.Lock()
@@ -123,6 +124,22 @@ class Link:
 
     # -- the thread that receives --------------------------------------------------------------------------
 
+    def prove(self, on_ready: Callable[[Link], object]) -> None:
+        """Before `run`: have `on_ready` called at a sign of life, or at once where there are no heartbeats.
+
+        The system accepts connections for a daemon that is stopping, or hangs: what was sent there would be lost.
+        """
+        now = time.monotonic()
+        data = self._conversation.probe(now)
+        if not data:
+            on_ready(self)
+            return
+        self._on_ready = on_ready
+        try:
+            self._channel.send(data, now + _BEAT_PATIENCE)
+        except (TimeoutError, PartlySent, OSError):
+            self._channel.shut()  # `run` says so
+
     def run(self) -> ClientError:
         """Receive until the connection has ended, and give why."""
         conversation = self._conversation
@@ -152,6 +169,9 @@ class Link:
             pushes = conversation.receive(data, now)
             if conversation.leaving:
                 self._finish_leaving()
+        if self._on_ready is not None and not conversation.leaving:
+            self._on_ready(self)
+            self._on_ready = None
         for push in pushes:
             self._on_push(push)
         if conversation.failure is not None:

@@ -26,6 +26,12 @@ class Peer:
         self._frames: list[Frame] = []
 
     def read(self) -> Frame:
+        """The next message from the client; heartbeats before it are answered."""
+        while (frame := self.read_any()).id == 0:
+            self.send(0, 0)
+        return frame
+
+    def read_any(self) -> Frame:
         """The next frame from the client, heartbeats too."""
         while not self._frames:
             data = self.socket.recv(65536)

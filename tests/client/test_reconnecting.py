@@ -48,8 +48,8 @@ def test_after_go_away_new_calls_go_elsewhere_and_those_in_flight_finish(connect
         old.go_away()
         new = server.accept()
         states.until("leaving")
-        states.until("connected")
         assert answered(client, new, b"new")
+        states.until("connected")
         old.reply(request, b"finished")
         assert call.result(10) == b"finished"
         assert old.at_end(), "it is closed when nothing is waited for any more"
@@ -167,8 +167,8 @@ def test_states_tell_what_becomes_of_a_connection(connect: Open) -> None:
         waiting = states.get(timeout=10)
         assert waiting.state == "waiting"
         assert 0 <= waiting.delay <= 0.01
-        assert states.get(timeout=10).state == "connected"
         assert answered(client, server.accept(), b"x")
+        assert states.get(timeout=10).state == "connected"
         client.close()
         assert states.get(timeout=10) == StateChange("closed", 0)
 
@@ -245,6 +245,23 @@ def test_each_connection_of_a_pool_comes_back(connect: Open) -> None:
         assert server.nobody_comes(0.1)
 
 
+def test_a_new_connection_takes_calls_once_somebody_is_there(connect: Open) -> None:
+    """The system accepts for a daemon that is stopping: a call that went there would be lost."""
+    states = States()
+    with scripted_server() as server, connect(server.address, on_state=states.put, reconnect=SOON) as client:
+        server.accept().close()
+        states.until("lost")
+        call = client.begin(1, b"safe")
+        stopping = server.accept()
+        assert stopping.read_any().id == 0
+        stopping.close()
+        new = server.accept()
+        request = new.read()
+        assert request.body == b"safe"
+        new.reply(request, b"")
+        assert call.result(10) == b""
+
+
 # -- heartbeats ----------------------------------------------------------------------------------------------
 
 
@@ -252,14 +269,10 @@ def test_heartbeats_are_sent_in_silence_and_an_answer_is_life(connect: Open) -> 
     with scripted_server() as server, connect(server.address, heartbeat=0.1) as client:
         peer = server.accept()
         for _ in range(5):
-            beat = peer.read()
+            beat = peer.read_any()
             assert (beat.id, beat.sequence, beat.body) == (0, 0, b"")
             peer.send(0, 0)
-        call = client.begin(1)
-        while (request := peer.read()).id == 0:
-            peer.send(0, 0)
-        peer.reply(request, b"alive")
-        assert call.result(10) == b"alive"
+        assert answered(client, peer, b"alive")
 
 
 def test_a_daemon_that_does_not_answer_heartbeats_is_dead(connect: Open) -> None:
