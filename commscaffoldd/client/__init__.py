@@ -13,6 +13,7 @@ from commscaffoldd.client.backoff import Reconnect
 from commscaffoldd.client.blocking import Client
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import (
+    BadReply,
     ClientError,
     ConnectionClosed,
     ErrorReply,
@@ -25,6 +26,7 @@ from commscaffoldd.client.settings import StateChange
 
 __all__ = [
     "AsyncClient",
+    "BadReply",
     "Client",
     "ClientError",
     "ConnectionClosed",

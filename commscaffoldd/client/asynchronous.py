@@ -6,16 +6,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Final, Self, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from commscaffoldd.client.async_keeper import AsyncKeeper
 from commscaffoldd.client.async_waiter import AsyncCall, AsyncStream
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ConnectionClosed, NotHandled
 from commscaffoldd.client.push_queue import AsyncPushQueue
-from commscaffoldd.client.settings import AnyLayout, Options, Settings, read_layout
+from commscaffoldd.client.settings import AnyLayout, CallOptions, Options, Settings, StreamOptions, read_layout
+from commscaffoldd.client.typed import Typing
+from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 
+T = TypeVar("T")
 logger: Final = logging.getLogger("commscaffoldd.client")
 
 
@@ -41,6 +44,7 @@ class AsyncClient:
         """
         where = Address.parse(address) if isinstance(address, str) else address
         self._settings = Settings(address=where, layout=read_layout(layout), **options)
+        self._typing = Typing(str(where))
         self._pushes = AsyncPushQueue(self._settings.push_queue)
         self._slots = asyncio.Semaphore(self._settings.max_in_flight)
         self._keeper = AsyncKeeper(self._settings, self._take_push)
@@ -70,18 +74,100 @@ class AsyncClient:
         """Pushes that nobody took in time."""
         return self._pushes.dropped
 
+    @overload
+    async def call(self, message_id: int, body: object = ..., **how: Unpack[CallOptions]) -> bytes: ...
+
+    @overload
+    async def call(self, message_id: int, body: object = ..., *, reply: type[T], **how: Unpack[CallOptions]) -> T: ...
+
     async def call(
         self,
         message_id: int,
-        body: bytes = b"",
+        body: object = b"",
         *,
+        reply: type[Any] = bytes,
+        format: Format | None = None,  # noqa: A002  # the codecs' own word
         timeout: float | None = None,  # noqa: ASYNC109  # as in `Client`
         retry: bool = False,
-    ) -> bytes:
+    ) -> Any:
         """Send a message and wait for its reply's body. See `Client.call`.
 
         A call that is cancelled is given up; the daemon handles it all the same.
         """
+        data = self._typing.encode(body, format)
+        if reply is bytes:
+            return await self._call(message_id, data, timeout, retry=retry)
+        decode = self._typing.decoder(message_id, reply, format)
+        return decode(await self._call(message_id, data, timeout, retry=retry))
+
+    async def send(
+        self,
+        message_id: int,
+        body: object = b"",
+        *,
+        format: Format | None = None,  # noqa: A002
+        timeout: float | None = None,  # noqa: ASYNC109  # as in `Client`
+    ) -> None:
+        """Send a message, and wait for nothing but that there is room for it. See `Client.send`."""
+        data = self._typing.encode(body, format)
+        deadline = asyncio.get_running_loop().time() + (self._settings.timeout if timeout is None else timeout)
+        while True:
+            link = self._keeper.link() or await self._keeper.wait_for_link(deadline)
+            try:
+                link.send(message_id, data)
+            except NotHandled:
+                if self._settings.reconnect is None:
+                    raise
+                self._keeper.retire(link)
+            else:
+                return
+
+    @overload
+    def stream(self, message_id: int, body: object = ..., **how: Unpack[StreamOptions]) -> AsyncIterator[bytes]: ...
+
+    @overload
+    def stream(
+        self, message_id: int, body: object = ..., *, reply: type[T], **how: Unpack[StreamOptions]
+    ) -> AsyncIterator[T]: ...
+
+    def stream(
+        self,
+        message_id: int,
+        body: object = b"",
+        *,
+        reply: type[Any] = bytes,
+        format: Format | None = None,  # noqa: A002
+        count: int | None = None,
+        until: Callable[[Any], bool] | None = None,
+        quiet: float | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[Any]:
+        """Send a message when the iteration begins, and give the bodies of all its replies. See `Client.stream`.
+
+        Who leaves the iteration early closes it: `contextlib.aclosing`.
+        """
+        if not self._settings.layout.has_sequence:
+            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
+        seconds = self._settings.timeout if timeout is None else timeout
+        decode = self._typing.decoder(message_id, reply, format)
+        return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)
+
+    async def pushes(self) -> AsyncIterator[Push]:
+        """Pushes, as they come, until the client is closed. Each goes to one of those who iterate."""
+        while (push := await self.next_push()) is not None:
+            yield push
+
+    async def next_push(self, timeout: float | None = None) -> Push | None:  # noqa: ASYNC109  # as in `Client`
+        """The next push; `None` once the client is closed. See `Client.next_push`."""
+        if self._settings.on_push is not None:
+            raise ValueError("this client's pushes go to on_push")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._pushes.get()
+        except TimeoutError:
+            raise TimeoutError(f"no push within {timeout or 0.0:g} seconds") from None
+
+    async def _call(self, message_id: int, body: bytes, timeout: float | None, *, retry: bool) -> bytes:  # noqa: ASYNC109
         seconds = self._settings.timeout if timeout is None else timeout
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -113,69 +199,16 @@ class AsyncClient:
         finally:
             self._slots.release()
 
-    async def send(
-        self,
-        message_id: int,
-        body: bytes = b"",
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # as in `Client`
-    ) -> None:
-        """Send a message, and wait for nothing but that there is room for it. See `Client.send`."""
-        deadline = asyncio.get_running_loop().time() + (self._settings.timeout if timeout is None else timeout)
-        while True:
-            link = self._keeper.link() or await self._keeper.wait_for_link(deadline)
-            try:
-                link.send(message_id, body)
-            except NotHandled:
-                if self._settings.reconnect is None:
-                    raise
-                self._keeper.retire(link)
-            else:
-                return
-
-    def stream(
-        self,
-        message_id: int,
-        body: bytes = b"",
-        *,
-        count: int | None = None,
-        until: Callable[[bytes], bool] | None = None,
-        quiet: float | None = None,
-        timeout: float | None = None,
-    ) -> AsyncIterator[bytes]:
-        """Send a message when the iteration begins, and give the bodies of all its replies. See `Client.stream`.
-
-        Who leaves the iteration early closes it: `contextlib.aclosing`.
-        """
-        if not self._settings.layout.has_sequence:
-            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
-        seconds = self._settings.timeout if timeout is None else timeout
-        return self._stream(message_id, body, count, until, quiet, seconds)
-
-    async def pushes(self) -> AsyncIterator[Push]:
-        """Pushes, as they come, until the client is closed. Each goes to one of those who iterate."""
-        while (push := await self.next_push()) is not None:
-            yield push
-
-    async def next_push(self, timeout: float | None = None) -> Push | None:  # noqa: ASYNC109  # as in `Client`
-        """The next push; `None` once the client is closed. See `Client.next_push`."""
-        if self._settings.on_push is not None:
-            raise ValueError("this client's pushes go to on_push")
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._pushes.get()
-        except TimeoutError:
-            raise TimeoutError(f"no push within {timeout or 0.0:g} seconds") from None
-
     async def _stream(
         self,
         message_id: int,
         body: bytes,
+        decode: Callable[[bytes], T],
         count: int | None,
-        until: Callable[[bytes], bool] | None,
+        until: Callable[[T], bool] | None,
         quiet: float | None,
         seconds: float,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[T]:
         deadline = asyncio.get_running_loop().time() + seconds
         await self._take_slot(deadline, seconds)
         try:
@@ -186,7 +219,7 @@ class AsyncClient:
                 try:
                     link.call(stream, message_id, body)
                     while count is None or given < count:
-                        reply = await stream.next(seconds if quiet is None else min(quiet, seconds))
+                        reply = decode(await stream.next(seconds if quiet is None else min(quiet, seconds)))
                         given += 1
                         yield reply
                         if until is not None and until(reply):

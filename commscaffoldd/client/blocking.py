@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final, Self, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from commscaffoldd.client.blocking_waiter import BlockingCall, BlockingStream
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed, NotHandled
 from commscaffoldd.client.keeper import Keeper
 from commscaffoldd.client.push_queue import PushQueue
-from commscaffoldd.client.settings import AnyLayout, Options, Settings, read_layout
+from commscaffoldd.client.settings import AnyLayout, CallOptions, Options, Settings, StreamOptions, read_layout
+from commscaffoldd.client.typed import Typing
+from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 
+T = TypeVar("T")
 logger: Final = logging.getLogger("commscaffoldd.client")
 
 
@@ -46,6 +49,7 @@ class Client:
         where = Address.parse(address) if isinstance(address, str) else address
         self._settings = Settings(address=where, layout=read_layout(layout), **options)
         self._process = os.getpid()
+        self._typing = Typing(str(where))
         self._pushes = PushQueue(self._settings.push_queue)
         self._slots = threading.BoundedSemaphore(self._settings.max_in_flight)
         self._keeper = Keeper(self._settings, self._take_push)
@@ -71,12 +75,29 @@ class Client:
         """Pushes that nobody took in time."""
         return self._pushes.dropped
 
-    def call(self, message_id: int, body: bytes = b"", *, timeout: float | None = None, retry: bool = False) -> bytes:
+    @overload
+    def call(self, message_id: int, body: object = ..., **how: Unpack[CallOptions]) -> bytes: ...
+
+    @overload
+    def call(self, message_id: int, body: object = ..., *, reply: type[T], **how: Unpack[CallOptions]) -> T: ...
+
+    def call(
+        self,
+        message_id: int,
+        body: object = b"",
+        *,
+        reply: type[Any] = bytes,
+        format: Format | None = None,  # noqa: A002  # the codecs' own word
+        timeout: float | None = None,
+        retry: bool = False,
+    ) -> Any:
         """Send a message and wait for its reply's body.
 
         Args:
             message_id: not sent where the layout has no ID.
-            body: the message.
+            body: the message: bytes, or a value that there is a codec for, such as a `msgspec.Struct`.
+            reply: the type of the reply; by default bytes.
+            format: how values travel that have no encoding of their own: "msgpack", the default, or "json".
             timeout: seconds for all of it; by default the client's.
             retry: handling it twice does no harm: it is sent again if the connection breaks before the reply comes.
 
@@ -86,7 +107,104 @@ class Client:
             ConnectionClosed: the connection broke. It may have been handled.
             FrameError: what came was no frame, and the connection has been closed for it.
             ValueError: it does not fit the layout; nothing was sent.
+            NoCodecError: there is no codec for the body or the reply; nothing was sent.
+            BadReply: the reply's body is not of that type.
         """
+        data = self._typing.encode(body, format)
+        if reply is bytes:
+            return self._call(message_id, data, timeout, retry=retry)
+        decode = self._typing.decoder(message_id, reply, format)
+        return decode(self._call(message_id, data, timeout, retry=retry))
+
+    def send(
+        self,
+        message_id: int,
+        body: object = b"",
+        *,
+        format: Format | None = None,  # noqa: A002
+        timeout: float | None = None,
+    ) -> None:
+        """Send a message, and wait for nothing but that it is sent: whether it is handled, nobody says.
+
+        Raises:
+            TimeoutError, ConnectionClosed, ValueError: as `call`.
+        """
+        self._check_process()
+        data = self._typing.encode(body, format)
+        deadline = time.monotonic() + (self._settings.timeout if timeout is None else timeout)
+        while True:
+            link = self._keeper.link(deadline)
+            try:
+                link.send(message_id, data, deadline)
+            except NotHandled:
+                if self._settings.reconnect is None:
+                    raise
+                self._keeper.retire(link)
+            else:
+                return
+
+    @overload
+    def stream(self, message_id: int, body: object = ..., **how: Unpack[StreamOptions]) -> Iterator[bytes]: ...
+
+    @overload
+    def stream(
+        self, message_id: int, body: object = ..., *, reply: type[T], **how: Unpack[StreamOptions]
+    ) -> Iterator[T]: ...
+
+    def stream(
+        self,
+        message_id: int,
+        body: object = b"",
+        *,
+        reply: type[Any] = bytes,
+        format: Format | None = None,  # noqa: A002
+        count: int | None = None,
+        until: Callable[[Any], bool] | None = None,
+        quiet: float | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[Any]:
+        """Send a message when the iteration begins, and give the bodies of all its replies, as they come.
+
+        Nothing on the wire says which reply is the last one. So it ends when the program stops iterating, or:
+
+        Args:
+            message_id: as for `call`.
+            body: as for `call`.
+            reply: as for `call`.
+            format: as for `call`.
+            count: after so many replies.
+            until: after the first reply for which this is true.
+            quiet: once nothing has come for so many seconds.
+            timeout: seconds that each reply may take, else it raises TimeoutError; by default the client's.
+
+        Raises:
+            ValueError: the layout has no sequence to tell the replies by, or it does not fit the layout.
+            StreamOverrun: the program takes the replies too slowly.
+            ErrorReply, TimeoutError, ConnectionClosed, FrameError: as `call`.
+        """
+        if not self._settings.layout.has_sequence:
+            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
+        seconds = self._settings.timeout if timeout is None else timeout
+        decode = self._typing.decoder(message_id, reply, format)
+        return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)
+
+    def pushes(self) -> Iterator[Push]:
+        """Pushes, as they come, until the client is closed. Each goes to one of those who iterate."""
+        while (push := self.next_push()) is not None:
+            yield push
+
+    def next_push(self, timeout: float | None = None) -> Push | None:
+        """The next push; `None` once the client is closed.
+
+        Raises:
+            TimeoutError: none within so many seconds.
+            ValueError: pushes go to `on_push`.
+        """
+        if self._settings.on_push is not None:
+            raise ValueError("this client's pushes go to on_push")
+        return self._pushes.get(timeout)
+
+    def _call(self, message_id: int, body: bytes, timeout: float | None, *, retry: bool) -> bytes:
         seconds = self._settings.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
         self._take_slot(deadline, seconds)
@@ -114,82 +232,16 @@ class Client:
         finally:
             self._slots.release()
 
-    def send(self, message_id: int, body: bytes = b"", *, timeout: float | None = None) -> None:
-        """Send a message, and wait for nothing but that it is sent: whether it is handled, nobody says.
-
-        Raises:
-            TimeoutError, ConnectionClosed, ValueError: as `call`.
-        """
-        self._check_process()
-        deadline = time.monotonic() + (self._settings.timeout if timeout is None else timeout)
-        while True:
-            link = self._keeper.link(deadline)
-            try:
-                link.send(message_id, body, deadline)
-            except NotHandled:
-                if self._settings.reconnect is None:
-                    raise
-                self._keeper.retire(link)
-            else:
-                return
-
-    def stream(
-        self,
-        message_id: int,
-        body: bytes = b"",
-        *,
-        count: int | None = None,
-        until: Callable[[bytes], bool] | None = None,
-        quiet: float | None = None,
-        timeout: float | None = None,
-    ) -> Iterator[bytes]:
-        """Send a message when the iteration begins, and give the bodies of all its replies, as they come.
-
-        Nothing on the wire says which reply is the last one. So it ends when the program stops iterating, or:
-
-        Args:
-            message_id: the message's.
-            body: the message.
-            count: after so many replies.
-            until: after the first reply for which this is true.
-            quiet: once nothing has come for so many seconds.
-            timeout: seconds that each reply may take, else it raises TimeoutError; by default the client's.
-
-        Raises:
-            ValueError: the layout has no sequence to tell the replies by, or it does not fit the layout.
-            StreamOverrun: the program takes the replies too slowly.
-            ErrorReply, TimeoutError, ConnectionClosed, FrameError: as `call`.
-        """
-        if not self._settings.layout.has_sequence:
-            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
-        seconds = self._settings.timeout if timeout is None else timeout
-        return self._stream(message_id, body, count, until, quiet, seconds)
-
-    def pushes(self) -> Iterator[Push]:
-        """Pushes, as they come, until the client is closed. Each goes to one of those who iterate."""
-        while (push := self.next_push()) is not None:
-            yield push
-
-    def next_push(self, timeout: float | None = None) -> Push | None:
-        """The next push; `None` once the client is closed.
-
-        Raises:
-            TimeoutError: none within so many seconds.
-            ValueError: pushes go to `on_push`.
-        """
-        if self._settings.on_push is not None:
-            raise ValueError("this client's pushes go to on_push")
-        return self._pushes.get(timeout)
-
     def _stream(
         self,
         message_id: int,
         body: bytes,
+        decode: Callable[[bytes], T],
         count: int | None,
-        until: Callable[[bytes], bool] | None,
+        until: Callable[[T], bool] | None,
         quiet: float | None,
         seconds: float,
-    ) -> Iterator[bytes]:
+    ) -> Iterator[T]:
         deadline = time.monotonic() + seconds
         self._take_slot(deadline, seconds)
         try:
@@ -200,7 +252,7 @@ class Client:
                 try:
                     link.call(stream, message_id, body, deadline)
                     while count is None or given < count:
-                        reply = stream.next(seconds if quiet is None else min(quiet, seconds))
+                        reply = decode(stream.next(seconds if quiet is None else min(quiet, seconds)))
                         given += 1
                         yield reply
                         if until is not None and until(reply):

@@ -41,6 +41,10 @@ class FrameError(ClientError):
     """What came cannot be a frame of this layout. Nothing more can be read from the connection."""
 
 
+class BadReply(ClientError):  # noqa: N818  # as the codecs' BadBody
+    """A reply's body is not of the type that was asked for; the text says where, and why."""
+
+
 class ErrorReply(ClientError):  # noqa: N818  # the wire format's own name
     """The daemon answered with an error reply.
 

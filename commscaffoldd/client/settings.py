@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
 import msgspec
 
 from commscaffoldd.client.backoff import Reconnect
 from commscaffoldd.client.conversation import Conversation, Push
 from commscaffoldd.client.frame_client import MAX_BODY
+from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import PRESETS, Layout, LayoutSpec
 
@@ -56,6 +57,24 @@ class Options(TypedDict, total=False):
     max_in_flight: int
     max_body: int
     default_id: int
+
+
+class CallOptions(TypedDict, total=False):
+    """What `call` takes by name, `reply` apart."""
+
+    format: Format | None
+    timeout: float | None
+    retry: bool
+
+
+class StreamOptions(TypedDict, total=False):
+    """What `stream` takes by name, `reply` apart."""
+
+    format: Format | None
+    count: int | None
+    until: Callable[[Any], bool] | None
+    quiet: float | None
+    timeout: float | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

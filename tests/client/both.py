@@ -20,14 +20,14 @@ T = TypeVar("T")
 class AnyClient(Protocol):
     """What tests do with a client."""
 
-    def call(self, message_id: int, body: bytes = b"", **how: Any) -> bytes: ...
+    def call(self, message_id: int, body: Any = b"", **how: Any) -> Any: ...
 
-    def begin(self, message_id: int, body: bytes = b"", **how: Any) -> Future[bytes]:
+    def begin(self, message_id: int, body: Any = b"", **how: Any) -> Future[Any]:
         """A call in the background."""
 
-    def send(self, message_id: int, body: bytes = b"") -> None: ...
+    def send(self, message_id: int, body: Any = b"", **how: Any) -> None: ...
 
-    def stream(self, message_id: int, body: bytes = b"", **how: Any) -> list[bytes]:
+    def stream(self, message_id: int, body: Any = b"", **how: Any) -> list[Any]:
         """All replies."""
 
     def next_push(self, timeout: float = 10.0) -> Push | None: ...
@@ -48,19 +48,19 @@ class Threads:
         self._client = client
         self._pool = ThreadPoolExecutor(32)
 
-    def call(self, message_id: int, body: bytes = b"", **how: Any) -> bytes:
+    def call(self, message_id: int, body: Any = b"", **how: Any) -> Any:
         return self._client.call(message_id, body, **how)
 
-    def send(self, message_id: int, body: bytes = b"") -> None:
-        self._client.send(message_id, body)
+    def send(self, message_id: int, body: Any = b"", **how: Any) -> None:
+        self._client.send(message_id, body, **how)
 
     def close(self) -> None:
         self._client.close()
 
-    def begin(self, message_id: int, body: bytes = b"", **how: Any) -> Future[bytes]:
-        return self._pool.submit(self._client.call, message_id, body, **how)
+    def begin(self, message_id: int, body: Any = b"", **how: Any) -> Future[Any]:
+        return self._pool.submit(self.call, message_id, body, **how)
 
-    def stream(self, message_id: int, body: bytes = b"", **how: Any) -> list[bytes]:
+    def stream(self, message_id: int, body: Any = b"", **how: Any) -> list[Any]:
         return list(self._client.stream(message_id, body, **how))
 
     def next_push(self, timeout: float = 10.0) -> Push | None:
@@ -91,17 +91,17 @@ class Tasks:
             self._stop()
             raise
 
-    def call(self, message_id: int, body: bytes = b"", **how: Any) -> bytes:
+    def call(self, message_id: int, body: Any = b"", **how: Any) -> Any:
         return self.begin(message_id, body, **how).result()
 
-    def begin(self, message_id: int, body: bytes = b"", **how: Any) -> Future[bytes]:
+    def begin(self, message_id: int, body: Any = b"", **how: Any) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(self._client.call(message_id, body, **how), self._loop)
 
-    def send(self, message_id: int, body: bytes = b"", **how: Any) -> None:
+    def send(self, message_id: int, body: Any = b"", **how: Any) -> None:
         self._run(self._client.send(message_id, body, **how))
 
-    def stream(self, message_id: int, body: bytes = b"", **how: Any) -> list[bytes]:
-        async def take() -> list[bytes]:
+    def stream(self, message_id: int, body: Any = b"", **how: Any) -> list[Any]:
+        async def take() -> list[Any]:
             return [reply async for reply in self._client.stream(message_id, body, **how)]
 
         return self._run(take())

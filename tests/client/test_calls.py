@@ -273,13 +273,15 @@ def test_many_threads_share_a_pool_and_each_gets_its_own(connect: Open) -> None:
 def test_a_message_goes_where_the_fewest_calls_are_in_flight(connect: Open) -> None:
     with scripted_server() as server, connect(server.address, connections=2) as client:
         peers = [server.accept(), server.accept()]
-        calls = []
-        for number in range(4):
-            calls.append(client.begin(1))
-            if number % 2:  # two are under way: one on each
-                for peer in peers:
-                    peer.reply(peer.read(), b"")
-                assert [call.result(10) for call in calls[-2:]] == [b"", b""]
+        for _ in range(2):
+            calls = []
+            requests = []
+            for peer in peers:  # the first one is under way when the second one is sent: it goes to the other
+                calls.append(client.begin(1))
+                requests.append(peer.read())
+            for peer, request in zip(peers, requests, strict=True):
+                peer.reply(request, b"")
+            assert [call.result(10) for call in calls] == [b"", b""]
 
 
 def test_nobody_there_is_an_oserror_and_a_wrong_option_a_valueerror(connect: Open) -> None:

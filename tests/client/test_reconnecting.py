@@ -33,7 +33,7 @@ def answered(client: AnyClient, peer: Peer, body: bytes) -> bool:
     call = client.begin(1, body)
     request = peer.read()
     peer.reply(request, request.body)
-    return call.result(10) == body
+    return bool(call.result(10) == body)
 
 
 # -- go away -------------------------------------------------------------------------------------------------
