@@ -29,8 +29,8 @@ def test_structs_there_and_back(connect: Open, format: Format) -> None:  # noqa:
     language = msgspec.json if format == "json" else msgspec.msgpack
 
     def answer(frame: tuple[int, int, bytes]) -> bytes:
-        asked = language.decode(frame[2], type=Ask)
-        reply: bytes = language.encode(Answer(asked.name * asked.times))
+        asked: Ask = language.decode(frame[2], type=Ask)
+        reply = language.encode(Answer(asked.name * asked.times))
         return STANDARD.encode(frame[0], frame[1], reply) * asked.times
 
     with frame_server(answer) as server, connect(server.address) as client:

@@ -12,11 +12,15 @@ import trustme
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+    finally:
+        writer.transport.abort()
 
 
 async def _serve(address: str, context: ssl.SSLContext, started: asyncio.Future[int]) -> None:
@@ -52,6 +56,8 @@ def tls_before(address: str, authority: trustme.CA, name: str) -> Iterator[str]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(3):  # aborted transports close in the loop's next turns
+            await asyncio.sleep(0)
 
     try:
         port, _ = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
