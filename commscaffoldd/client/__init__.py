@@ -1,12 +1,42 @@
-"""The client library: a client that works frame by frame, for every header layout.
+"""The client library, for every header layout.
 
-from commscaffoldd.client import FrameClient
+from commscaffoldd.client import Client
 
-with FrameClient("127.0.0.1:9000") as client:
+with Client("127.0.0.1:9000") as client:
     assert client.call(1, b"hello") == b"hello"
+
+`Client` is for threads, `AsyncClient` for asyncio; `FrameClient` works frame by frame. docs/client.md is the guide.
 """
 
-from commscaffoldd.client.errors import ClientError, ConnectionClosed, ErrorReply, FrameError
+from commscaffoldd.client.asynchronous import AsyncClient
+from commscaffoldd.client.backoff import Reconnect
+from commscaffoldd.client.blocking import Client
+from commscaffoldd.client.conversation import Push
+from commscaffoldd.client.errors import (
+    BadReply,
+    ClientError,
+    ConnectionClosed,
+    ErrorReply,
+    FrameError,
+    NotHandled,
+    StreamOverrun,
+)
 from commscaffoldd.client.frame_client import Frame, FrameClient
+from commscaffoldd.client.settings import StateChange
 
-__all__ = ["ClientError", "ConnectionClosed", "ErrorReply", "Frame", "FrameClient", "FrameError"]
+__all__ = [
+    "AsyncClient",
+    "BadReply",
+    "Client",
+    "ClientError",
+    "ConnectionClosed",
+    "ErrorReply",
+    "Frame",
+    "FrameClient",
+    "FrameError",
+    "NotHandled",
+    "Push",
+    "Reconnect",
+    "StateChange",
+    "StreamOverrun",
+]

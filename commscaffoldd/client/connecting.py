@@ -1,8 +1,10 @@
-"""Connecting to a daemon, over TCP or a unix socket."""
+"""Connecting to a daemon, over TCP or a unix socket, and why it could not be."""
 
 from __future__ import annotations
 
+import os
 import socket
+import ssl
 
 from commscaffoldd.core.address import Address
 
@@ -24,3 +26,11 @@ def connect(address: Address, timeout: float) -> socket.socket:
         connected.close()
         raise
     return connected
+
+
+def why_not(error: OSError) -> str:
+    """Why it could not connect, in the same words whoever tried: asyncio's errors do not say it."""
+    own_numbers = isinstance(error, (ssl.SSLError, socket.gaierror))  # they are none of the system's
+    if error.errno and not own_numbers:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

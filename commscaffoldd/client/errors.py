@@ -26,8 +26,23 @@ class ConnectionClosed(ClientError):  # noqa: N818  # it names what happened, as
     """The daemon closed or reset the connection."""
 
 
+class NotHandled(ConnectionClosed):
+    """The connection has ended, and the daemon has certainly not handled this message: it can be sent again.
+
+    A client that may reconnect does so by itself; one that may not raises this.
+    """
+
+
+class StreamOverrun(ClientError):  # noqa: N818  # it names what happened
+    """More replies to one request wait for the program than may."""
+
+
 class FrameError(ClientError):
     """What came cannot be a frame of this layout. Nothing more can be read from the connection."""
+
+
+class BadReply(ClientError):  # noqa: N818  # as the codecs' BadBody
+    """A reply's body is not of the type that was asked for; the text says where, and why."""
 
 
 class ErrorReply(ClientError):  # noqa: N818  # the wire format's own name

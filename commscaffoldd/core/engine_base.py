@@ -197,7 +197,7 @@ class EngineBase(ABC):
         return closed
 
     def _close_wake_fd(self) -> None:
-        """At the end: who still wants to wake the reactor then, as a late reply does, writes to nobody's descriptor."""
+        """At the end: who wakes the reactor even then, as a late reply does, writes to nobody's descriptor."""
         self._woken = True
         os.close(self._wake_fd)
 

@@ -1,0 +1,227 @@
+"""Keeps the blocking client connected: as many links as it shall have, each with a thread that receives.
+
+Each link has a place. When it ends, its thread connects anew for the same place, with back-off. When the daemon says
+*go away*, another thread takes the place over, and the old link goes on until nothing is waited for there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from commscaffoldd.client.backoff import Backoff, Reconnect
+from commscaffoldd.client.channel import Channel
+from commscaffoldd.client.connecting import why_not
+from commscaffoldd.client.conversation import Push
+from commscaffoldd.client.errors import ClientError, ConnectionClosed
+from commscaffoldd.client.link import Link
+from commscaffoldd.client.settings import Settings, State, StateChange
+
+logger: Final = logging.getLogger("commscaffoldd.client")
+GOOD_AFTER: Final = 1.0
+"""Seconds after which a connection is good: once it ends, the first delay is a short one again."""
+_FAR: Final = 3600.0  # seconds between looks of a thread that nothing is due for
+_JOIN: Final = 2.0  # seconds that closing waits for the threads; one that is connecting ends by itself later
+
+
+class Keeper:
+    """See the module's text. Any thread."""
+
+    def __init__(self, settings: Settings, on_push: Callable[[Push], object]) -> None:
+        """Connect all, and go on with it. Raises OSError: it cannot be reached."""
+        self._settings = settings
+        self._reconnect = settings.reconnect
+        self._on_push = on_push
+        self._context = settings.tls_context()
+        self._changed = threading.Condition()  # guards all below
+        self._usable: tuple[Link, ...] = ()  # replaced, never changed: `link` reads it without the lock
+        self._places: dict[int, Link | None] = dict.fromkeys(range(settings.connections))
+        self._backoffs = {place: Backoff(settings.reconnect or Reconnect()) for place in self._places}
+        self._links: set[Link] = set()  # those that are leaving, too
+        self._threads: set[threading.Thread] = set()
+        self._closed = False
+        self._why = ""  # why the last link ended, or could not be had
+        for place, link in enumerate(self._open_all()):
+            self._begin(place, link)
+
+    def link(self, deadline: float) -> Link:
+        """The link with the fewest calls in flight; waits for one.
+
+        Raises:
+            TimeoutError: there was none before the deadline (`time.monotonic`).
+            ConnectionClosed: there will be none.
+        """
+        usable = self._usable
+        if len(usable) == 1:
+            return usable[0]
+        if usable:
+            return min(usable, key=lambda link: link.in_flight)
+        return self._wait_for_link(deadline)
+
+    def retire(self, link: Link) -> None:
+        """This one takes no more calls; its thread may not have noticed yet."""
+        with self._changed:
+            self._usable = tuple(one for one in self._usable if one is not link)
+
+    def close(self) -> None:
+        """End all links and their threads."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._usable = ()
+            links, threads = list(self._links), list(self._threads)
+            self._changed.notify_all()
+        for link in links:
+            link.end(ConnectionClosed(f"{self._settings.address}: this client is closed"))
+        deadline = time.monotonic() + _JOIN
+        for thread in threads:
+            if thread is not threading.current_thread():  # a callback may close
+                thread.join(max(0.0, deadline - time.monotonic()))
+        for place in self._places:
+            self._tell("closed", place)
+
+    # -- the threads ---------------------------------------------------------------------------------------
+
+    def _begin(self, place: int, link: Link | None) -> None:
+        thread = threading.Thread(
+            target=self._keep, args=(place, link), name=f"commscaffoldd client {self._settings.address}", daemon=True
+        )
+        with self._changed:
+            if self._closed:
+                return
+            self._threads.add(thread)
+            if link is not None:
+                self._adopt(place, link)
+                self._usable = (*self._usable, link)
+            thread.start()
+
+    def _keep(self, place: int, link: Link | None) -> None:
+        try:
+            if link is not None:
+                self._tell("connected", place)
+            while True:
+                if link is None:
+                    link = self._connect(place)
+                    if link is None:
+                        return
+                    link.prove(lambda proved: self._offer(place, proved))
+                ended = link.run()
+                if not self._drop(place, link, ended):
+                    return
+                self._tell("lost", place, str(ended))
+                link = None
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+
+    def _connect(self, place: int) -> Link | None:
+        """A new link, adopted; `None` if there will be none."""
+        while True:
+            delay = self._backoffs[place].next() if self._reconnect is not None else None
+            if delay is None:
+                self._give_up(place)
+                return None
+            self._tell("waiting", place, self._why, delay)
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closed, delay):
+                    return None
+            try:
+                link = self._open(place)
+            except OSError as error:
+                self._why = f"cannot connect: {why_not(error)}"
+                continue
+            with self._changed:
+                if not self._closed:
+                    self._adopt(place, link)
+                    return link
+            link.end(ConnectionClosed("this client is closed"))
+            link.run()  # it closes what it has
+
+    def _open_all(self) -> list[Link]:
+        links: list[Link] = []
+        try:
+            for place in self._places:
+                links.append(self._open(place))  # noqa: PERF401  # those before one that fails must be closed
+        except OSError:
+            for link in links:
+                link.end(ConnectionClosed("another connection could not be had"))
+                link.run()
+            raise
+        return links
+
+    def _open(self, place: int) -> Link:
+        settings = self._settings
+        channel = Channel.open(settings, self._context, (settings.heartbeat or _FAR) / 2)
+        conversation = settings.conversation(time.monotonic())
+        return Link(channel, conversation, self._on_push, lambda link: self._replace(place, link))
+
+    def _adopt(self, place: int, link: Link) -> None:
+        """With the lock."""
+        self._places[place] = link
+        self._links.add(link)
+
+    def _offer(self, place: int, link: Link) -> None:
+        """There is somebody at the other end: calls may go there."""
+        with self._changed:
+            if self._closed:
+                return
+            self._usable = (*self._usable, link)
+            self._changed.notify_all()
+        self._tell("connected", place)
+
+    def _replace(self, place: int, link: Link) -> None:
+        """The daemon said *go away* to this one."""
+        self.retire(link)
+        self._why = "the daemon said go away"
+        self._tell("leaving", place, self._why)
+        self._judge(place, link)
+        if self._reconnect is not None:
+            with self._changed:
+                self._places[place] = None
+            self._begin(place, None)
+
+    def _drop(self, place: int, link: Link, ended: ClientError) -> bool:
+        """A link has ended. Give whether its thread shall find another one for the place."""
+        self.retire(link)
+        with self._changed:
+            self._links.discard(link)
+            if self._closed or self._places[place] is not link:
+                return False
+            self._places[place] = None
+            self._why = str(ended)
+        self._judge(place, link)
+        return True
+
+    def _judge(self, place: int, link: Link) -> None:
+        """Was it a good connection? Then what has ended it is not of the kind that will end the next one at once."""
+        if time.monotonic() - link.opened_at >= GOOD_AFTER:
+            self._backoffs[place].reset()
+
+    def _give_up(self, place: int) -> None:
+        with self._changed:
+            del self._places[place]
+            self._changed.notify_all()
+        self._tell("failed", place, self._why)
+
+    def _wait_for_link(self, deadline: float) -> Link:
+        address = self._settings.address
+        with self._changed:
+            while not self._usable:
+                if self._closed:
+                    raise ConnectionClosed(f"{address}: this client is closed")
+                if not self._places or self._reconnect is None:
+                    raise ConnectionClosed(self._why if str(address) in self._why else f"{address}: {self._why}")
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                    raise TimeoutError(f"{address}: not connected in time; last: {self._why or 'still connecting'}")
+            return min(self._usable, key=lambda link: link.in_flight)
+
+    def _tell(self, state: State, place: int, reason: str = "", delay: float = 0.0) -> None:
+        if self._settings.on_state is not None:
+            try:
+                self._settings.on_state(StateChange(state, place, reason, delay))
+            except Exception:
+                logger.exception("on_state of the client of %s has failed", self._settings.address)
