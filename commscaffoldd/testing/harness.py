@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,22 +13,23 @@ from commscaffoldd.client import ConnectionClosed
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core import reasons
 from commscaffoldd.core.endpoint import REFUSED, UNKNOWN_ID
+from commscaffoldd.core.event_loop import launched
 from commscaffoldd.core.login import login_first
+from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.session import pack_session, pack_user, unpack_session, unpack_user
-from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.host import PluginHost
+from commscaffoldd.plugin.timers import Timer
 from commscaffoldd.testing.bodies import Bodies
 from commscaffoldd.testing.clock import FakeClock
 from commscaffoldd.testing.connection import FakeConnection
 from commscaffoldd.testing.exchange import Exchange
 from commscaffoldd.testing.failures import Errors, caught_errors
 from commscaffoldd.testing.handling import Handling
+from commscaffoldd.testing.life import PluginLife
 from commscaffoldd.testing.sources import Named
 from commscaffoldd.testing.subject import Subject, Wish
 
 PATIENCE: Final = 5.0  # seconds to wait for a reply that comes from another thread
-
-WORKER: Final = WorkerInfo(1, os.getpid())
 
 
 class PluginHarness:
@@ -52,7 +52,8 @@ class PluginHarness:
         self._bodies = Bodies(host)
         self._handling = Handling(self._bodies, self.clock, config.business.handler_timeout)
         self._default: FakeConnection | None = None
-        self._started = False
+        self._life: PluginLife | None = None
+        self._routes: RouteTable = host.routes
 
     def __enter__(self) -> Self:
         """Start."""
@@ -71,9 +72,13 @@ class PluginHarness:
         Raises:
             PluginErrors: what they raised.
         """
-        self.host.self_test()
-        self.host.worker_started(WORKER)
-        self._started = True
+        life = PluginLife(self.host)
+        life.start()
+        self._life = life
+        if life.event_loop is not None:
+            self._routes = launched(self.host.routes, life.event_loop)
+        for timer in self.host.timers:
+            self._plan(timer)
 
     def stop(self) -> None:
         """Call the hook `worker_stopping`; twice is harmless.
@@ -81,10 +86,22 @@ class PluginHarness:
         Raises:
             Exception: what it raised.
         """
-        if self._started:
-            self._started = False
+        life, self._life = self._life, None
+        if life is not None:
             with _raising():
-                self.host.worker_stopping(WORKER)
+                life.stop()
+
+    def _plan(self, timer: Timer) -> None:
+        self.clock.at(self.clock.now + timer.mark.seconds, lambda: self._ring(timer))
+
+    def _ring(self, timer: Timer) -> None:
+        if self._life is None:  # it has been stopped
+            return
+        self._plan(timer)  # first: it goes on, whatever this call raises
+        result = timer()
+        if timer.is_async:
+            assert self._life.event_loop is not None, "what is asynchronous has made it necessary"
+            self._life.event_loop.call(result, PATIENCE)
 
     # -- connections ---------------------------------------------------------------------------------------
 
@@ -185,7 +202,7 @@ class PluginHarness:
         if not source.is_open:
             raise ConnectionClosed(f"the connection is closed: {source.closed or 'its client has gone'}")
         data = self._bodies.encode(message_id, body)
-        route = self.host.routes.get(message_id)
+        route = self._routes.get(message_id)
         if route is None:
             unknown = Exchange(message_id, source)
             if self.host.login_needed and not source.authenticated:

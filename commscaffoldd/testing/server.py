@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 import tempfile
@@ -14,14 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from msgspec import structs
+
 from commscaffoldd.client import FrameClient
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Statistics
 from commscaffoldd.log.logfile import LogFile
-from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.testing.failures import PATIENCE, Errors, caught_errors
+from commscaffoldd.testing.life import PluginLife
 from commscaffoldd.testing.sources import Named
 from commscaffoldd.testing.subject import Subject, Wish
 from commscaffoldd.worker.assembly import Worker
@@ -82,11 +83,12 @@ class Server:
         """
         with contextlib.ExitStack() as undo:
             undo.enter_context(caught_errors(self.errors))
-            self.host.self_test()
-            launch = _launch(self.config, undo)
             undo.callback(sys.setswitchinterval, sys.getswitchinterval())
-            self.host.worker_started(WorkerInfo(launch.number, os.getpid()))
-            worker = Worker(launch, self.host, quiet=0.0)
+            launch = _launch(self.config, undo)
+            life = PluginLife(self.host)
+            life.start()
+            undo.callback(life.stop)
+            worker = Worker(launch, self.host, life.event_loop, quiet=0.0)
             worker.start(_Observer())
             self._sockets = launch.sockets
             self._reactor = threading.Thread(target=worker.reactor.run, name="reactor", daemon=True)
@@ -109,7 +111,6 @@ class Server:
             worker.reactor.stop(STOP)
             self._reactor.join(2 * STOP)
             busy = worker.stop(STOP)
-            self.host.worker_stopping(WorkerInfo(1, os.getpid()))
             if busy or self._reactor.is_alive():
                 raise AssertionError("the server does not stop: a handler still runs (does it wait for ever?)")
             worker.engine.shut()
@@ -207,12 +208,13 @@ class _Observer:
 
 
 def _launch(config: Config, undo: contextlib.ExitStack) -> Launch:
+    folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="commscaffoldd-"))
+    config = structs.replace(config, daemon=structs.replace(config.daemon, run_dir=folder))
     sockets = [ListenSocket(listen, undo.enter_context(_listening(listen.backlog))) for listen in config.listen]
     channel, orders = (undo.enter_context(end) for end in socket.socketpair())
-    lock = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="commscaffoldd-"))) / "accept.lock"
     # Not installed: where log lines go is pytest's affair.
     log = LogFile(None, STANDARD_ERROR, config.log.level, config.log.format)
-    return Launch(1, config, sockets, channel, orders, log, Statistics(1).row(0), lock)
+    return Launch(1, config, sockets, channel, orders, log, Statistics(1).row(0), Path(folder, "accept.lock"))
 
 
 def _listening(backlog: int) -> socket.socket:

@@ -99,3 +99,35 @@ def test_what_a_plugin_logs_itself_is_its_own_business(author: Author) -> None:
     author.write("plugins/greet/test_greet.py", TEST_GREET.replace('b"hello, world"', 'b""'))
 
     author.run().assert_outcomes(passed=1)
+
+
+def test_failures_of_asynchronous_handlers_and_of_timers_count_too(author: Author) -> None:
+    author.write(
+        "plugins/greet/__init__.py",
+        """\
+        from commscaffoldd import every, handler
+
+        left = [1]
+
+        @handler(1001)
+        async def broken(request):
+            raise KeyError("async")
+
+        @every(0.01)
+        def tick():
+            if left:
+                raise KeyError(left.pop())
+        """,
+    )
+    author.write(
+        "plugins/greet/test_greet.py",
+        """\
+        def test_both(server):
+            with server.errors.expect(KeyError, match="timer tick"):
+                pass
+            with server.errors.expect(KeyError, match="handler broken"):
+                server.client().send(1001)
+        """,
+    )
+
+    author.run().assert_outcomes(passed=1)
