@@ -25,11 +25,26 @@ ALLOWED = {
     "client": {"core", "codecs"},
     "codecs": {"core"},
     "catalogue": {"core"},
+    "scaffold": {"version"},
     "plugin": {"core", "codecs", "config"},
     TOP: {"core", "codecs", "plugin", "version"},
     "worker": {"core", "codecs", "plugin", "catalogue", "config", "log", "version", TOP},
+    "testing": {"core", "codecs", "plugin", "config", "log", "worker", "client", "version", TOP},
     "master": {"core", "codecs", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {"core", "codecs", "plugin", "catalogue", "config", "log", "worker", "master", "client", "version", TOP},
+    "cli": {
+        "core",
+        "codecs",
+        "plugin",
+        "catalogue",
+        "config",
+        "log",
+        "worker",
+        "master",
+        "client",
+        "scaffold",
+        "version",
+        TOP,
+    },
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {

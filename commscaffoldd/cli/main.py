@@ -15,6 +15,7 @@ from commscaffoldd.cli.console.command import console
 from commscaffoldd.cli.docs import docs
 from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.generate import generate
+from commscaffoldd.cli.new import new
 from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
 from commscaffoldd.cli.restart import restart
@@ -30,6 +31,7 @@ HELP = """Run and control commscaffoldd, a daemon that serves custom binary prot
 
 \b
 Examples:
+  commscaffoldd new project here                 make a project with an example plugin
   commscaffoldd check                            is the configuration right?
   commscaffoldd start                            start the daemon
   commscaffoldd call 127.0.0.1:9000 1 hello      send one message, print the reply
@@ -79,5 +81,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, console, bench, docs, generate):
+for command in (start, *RUNNING, check, call, console, bench, new, docs, generate):
     main.add_command(command)

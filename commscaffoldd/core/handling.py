@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import traceback
@@ -30,7 +31,8 @@ class FailureLog:
     A handler that fails for every message of a busy service would otherwise fill the disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: float = QUIET) -> None:
+        self._quiet = quiet
         self._lock = threading.Lock()
         self._last: dict[int, tuple[float, int]] = {}  # message ID: when it was logged, how many since; one per route
 
@@ -38,8 +40,8 @@ class FailureLog:
         """Log it, or count it. Any thread."""
         now = time.monotonic()
         with self._lock:
-            last, held_back = self._last.get(request.id, (-QUIET, 0))
-            if now - last < QUIET:
+            last, held_back = self._last.get(request.id, (-math.inf, 0))
+            if now - last < self._quiet:
                 self._last[request.id] = (last, held_back + 1)
                 return
             self._last[request.id] = (now, 0)

@@ -18,6 +18,7 @@ from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.engine import Batch, Engine
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.framing import Frame
+from commscaffoldd.core.handling import QUIET
 from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.request import LifecycleCall, Work
 from commscaffoldd.core.route import RouteTable
@@ -45,6 +46,7 @@ class PathSettings(Struct):
         crowded: whether workers share the processors, so that one of their threads often waits for another one's.
         quarantine: when a message ID's handler is left alone.
         login: by when clients must log in; `None`: they need not.
+        quiet: seconds in which a message ID's further failures are counted instead of logged.
     """
 
     listeners: list[Listener]
@@ -58,6 +60,7 @@ class PathSettings(Struct):
     crowded: bool = True
     quarantine: QuarantineSettings = QuarantineSettings()
     login: LoginSettings | None = None
+    quiet: float = QUIET
 
 
 class PathBacklog(Protocol):

@@ -34,7 +34,7 @@ def make_python_path(settings: PathSettings) -> Path:
     )
     backlog = Backlog(business.queue, business.threads)
     quarantine = Quarantine(settings.quarantine, settings.routes, settings.routes)
-    runner = HandlerRunner(FailureLog(), quarantine)
+    runner = HandlerRunner(FailureLog(settings.quiet), quarantine)
     unrouted = Unrouted(
         engine,
         settings.flood,

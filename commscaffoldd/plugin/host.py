@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.route import Route
 from commscaffoldd.plugin.api import WorkerInfo
-from commscaffoldd.plugin.discovery import discover
+from commscaffoldd.plugin.discovery import Source, discover
 from commscaffoldd.plugin.errors import PluginError, PluginErrors, did_you_mean, from_exception
 from commscaffoldd.plugin.hooks import HookCall, is_async, ordered_calls
 from commscaffoldd.plugin.loading import LoadedPlugin, load_plugin
@@ -17,7 +17,7 @@ from commscaffoldd.plugin.routes import build_routes
 from commscaffoldd.plugin.state import keep
 from commscaffoldd.plugin.wiring import Wiring, wire
 
-__all__ = ["PluginHost", "RunAsync", "WorkerInfo", "load_plugins"]
+__all__ = ["PluginHost", "RunAsync", "WorkerInfo", "load_plugins", "load_sources"]
 
 RunAsync: TypeAlias = Callable[[Coroutine[Any, Any, object]], object]
 """Runs a coroutine to its end on the worker's event loop, from another thread; gives its result, or raises."""
@@ -124,6 +124,27 @@ def load_plugins(
         PluginErrors: all that is wrong, with all plugins.
     """
     sources, errors = discover(paths)
+    return load_sources(sources, errors, disabled, settings)
+
+
+def load_sources(
+    sources: Mapping[str, Source],
+    errors: list[PluginError],
+    disabled: Collection[str],
+    settings: Mapping[str, Mapping[str, Any]],
+) -> PluginHost:
+    """Import and check these plugins; as `load_plugins`, which finds them.
+
+    Args:
+        sources: the plugins by name.
+        errors: what is already known to be wrong with them.
+        disabled: names of plugins to leave out.
+        settings: each plugin's table, by the plugin's name.
+
+    Raises:
+        PluginErrors: all that is wrong, with all plugins.
+    """
+    errors = [*errors]
     errors += _unknown_names(sources.keys(), disabled, settings.keys())
     plugins = [
         load_plugin(source, settings.get(name, {}))

@@ -17,6 +17,7 @@ from commscaffoldd.core.engine import wanted_engine
 from commscaffoldd.core.event_loop import EventLoop, launched
 from commscaffoldd.core.flood import FloodGate
 from commscaffoldd.core.handler_watchdog import HandlerWatchdog, Observer
+from commscaffoldd.core.handling import QUIET
 from commscaffoldd.core.heartbeat import HeartbeatWatchdog
 from commscaffoldd.core.loop_watch import LoopWatch
 from commscaffoldd.core.path import PathSettings
@@ -37,13 +38,14 @@ SERVICE_STOP: Final = 1.0  # seconds for each service thread to end
 class Worker:
     """A worker's parts, and the order in which they start and end. For the main thread."""
 
-    def __init__(self, launch: Launch, host: PluginHost, event_loop: EventLoop | None) -> None:
+    def __init__(self, launch: Launch, host: PluginHost, event_loop: EventLoop | None, quiet: float = QUIET) -> None:
         """Make all parts; nothing runs yet.
 
         Args:
             launch: what the master has given.
             host: the plugins, started.
             event_loop: runs; `None`: no plugin has anything asynchronous.
+            quiet: seconds in which a message ID's further failures are counted instead of logged.
 
         Raises:
             OSError: the accept mutex, or a timer's lock, cannot be opened, or there are too few descriptors.
@@ -66,6 +68,7 @@ class Worker:
                 mutex=_accept_mutex(launch.sockets, launch.accept_lock),
                 quarantine=config.quarantine,
                 login=config.login if host.login_needed else None,
+                quiet=quiet,
                 crowded=len(os.sched_getaffinity(0)) <= BUSY_THREADS * config.daemon.workers,
             ),
             _lifecycle(host),

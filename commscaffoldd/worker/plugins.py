@@ -25,11 +25,20 @@ def load_host(config: Config) -> PluginHost:
         host = load_plugins([Path(folder) for folder in config.plugins.path], config.plugins.disabled, config.plugin)
     except PluginErrors as errors:
         raise PluginErrors(_placed(errors.errors, config.path)) from None
+    check_ids(config, host)
+    return host
+
+
+def check_ids(config: Config, host: PluginHost) -> None:
+    """Check that no handler takes a message ID that is the daemon's own at one of the configured addresses.
+
+    Raises:
+        PluginErrors: those that do.
+    """
     endpoints = [make_endpoint(config, listen) for listen in config.listen]
     reserved = [error for route in host.routes.values() if (error := _reserved(route, endpoints)) is not None]
     if reserved:
         raise PluginErrors(reserved)
-    return host
 
 
 def _placed(errors: list[PluginError], path: Path) -> list[PluginError]:

@@ -30,7 +30,7 @@ def make_native_path(settings: PathSettings) -> Path:
     backlog = Backlog(business.queue)
     ways = Ways(settings.routes)
     quarantine = Quarantine(settings.quarantine, settings.routes, ways.by_id())
-    runner = HandlerRunner(FailureLog(), quarantine)
+    runner = HandlerRunner(FailureLog(settings.quiet), quarantine)
     unrouted = Unrouted(
         engine,
         settings.flood,

@@ -1,0 +1,1 @@
+"""Scaffolds: new plugins and projects, made of the templates beside this file."""
