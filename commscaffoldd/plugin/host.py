@@ -24,6 +24,7 @@ class PluginHost:
 
     Attributes:
         routes: the handlers by message ID, ready to call.
+        handlers: the same handlers with their functions' signatures, for those who describe them.
         names: the plugins' names, sorted.
         login_needed: some handler is open to clients who have not logged in; the others are not.
         connection_opened: calls every plugin's hook, or `None` where no plugin has it. Any thread may call
@@ -34,6 +35,7 @@ class PluginHost:
 
     def __init__(self, plugins: Sequence[LoadedPlugin], routes: dict[int, Route]) -> None:
         self.routes = routes
+        self.handlers = {handler.mark.id: handler for plugin in plugins for handler in plugin.handlers}
         self.names = tuple(plugin.name for plugin in plugins)
         self.login_needed = any(route.open for route in routes.values())
         self._calls = ordered_calls([hook for plugin in plugins for hook in plugin.hooks])
