@@ -13,8 +13,8 @@ from commscaffoldd.catalogue.model import Body, Catalogue, Limits, Message
 from commscaffoldd.catalogue.wire_types import Type
 from commscaffoldd.core.endpoint import Endpoint
 
-_WITHOUT_INSIDE: Final = ("protobuf",)
-"""Formats of which the catalogue knows no more than the type's name."""
+_WITH_INSIDE: Final = ("msgpack", "json", "bytes", "str")
+"""Formats of which the catalogue knows how types look in them; of others it has the type's name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def make_catalogue(
 ) -> Catalogue:
     """The catalogue. Never raises for what a plugin's types are like."""
     bodies = [body for one in handlers for body in (one.body, one.reply) if body is not None]
-    inside = [body for body in bodies if body.format not in _WITHOUT_INSIDE]
+    inside = [body for body in bodies if body.format in _WITH_INSIDE]
     table = describe_types([body.annotation for body in inside])
     types = {id(body): type_ for body, type_ in zip(inside, table.types, strict=True)}
     layouts = {endpoint.layout.name: endpoint.layout for endpoint in endpoints}

@@ -101,7 +101,7 @@ class Message(Struct, frozen=True, omit_defaults=True):
         name: the handler's name, without class or module.
         plugin: the plugin's name.
         doc: the handler's docstring, cleaned.
-        mode: `pool`, `concurrent`, `inline` or `async`.
+        mode: `pool`, `concurrent`, `inline`, `async` or `async concurrent`.
         timeout: seconds that the handler may take; 0: no limit.
         body: what to send.
         reply: what comes back; `None`: nothing ever does.

@@ -151,7 +151,7 @@ def _rehearse(path: Path) -> dict[str, Any]:
         return {"ok": False, "errors": [str(error) for error in errors.errors]}
     return {
         "ok": True,
-        "routes": describe_routes(host.routes, config.business.handler_timeout),
-        "catalogue": catalogue_of(config, host.routes).to_builtins(),
+        "routes": describe_routes(host, config.business.handler_timeout),
+        "catalogue": catalogue_of(config, host).to_builtins(),
         "config_text": text,
     }

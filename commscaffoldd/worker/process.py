@@ -160,7 +160,7 @@ class _Process:
         return describe_connections(self._worker.engine.open_slots(), self._launch.number)
 
     def _routes(self, _: Command) -> dict[str, Any]:
-        return {"routes": describe_routes(self._host.routes, self._launch.config.business.handler_timeout)}
+        return {"routes": describe_routes(self._host, self._launch.config.business.handler_timeout)}
 
     def _release(self, command: Command) -> dict[str, Any]:
         return {"released": self._worker.quarantine.release(int(command["id"]))}

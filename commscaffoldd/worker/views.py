@@ -10,9 +10,9 @@ from typing import Any, Final
 from commscaffoldd.catalogue.inspection import schema_of
 from commscaffoldd.catalogue.making import BodyFacts
 from commscaffoldd.core.quarantine import Quarantined
-from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.slot import Slot
-from commscaffoldd.worker.catalogue import handler_facts
+from commscaffoldd.plugin.host import PluginHost
+from commscaffoldd.worker.catalogue import describe_handlers
 
 MOST: Final = 10_000  # connections in one answer
 LONGEST_USER: Final = 200  # characters
@@ -57,12 +57,11 @@ def _user(user: object) -> str | None:
     return text[:LONGEST_USER]
 
 
-def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
+def describe_routes(host: PluginHost, timeout: float) -> list[dict[str, Any]]:
     """The routes by message ID, with what the handlers' signatures say.
 
     `timeout` is that of handlers that have none of their own.
     """
-    facts = [handler_facts(routes[message_id], timeout) for message_id in sorted(routes)]
     return [
         {
             "id": one.id,
@@ -76,7 +75,7 @@ def describe_routes(routes: RouteTable, timeout: float) -> list[dict[str, Any]]:
             "body": _describe_body(one.body),
             "reply": None if one.reply is None else _describe_body(one.reply),
         }
-        for one in facts
+        for one in describe_handlers(host, timeout)
     ]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from commscaffoldd.catalogue import wire_types as wire
+from commscaffoldd.catalogue.model import Catalogue
 from commscaffoldd.config.load import parse
-from commscaffoldd.core.route import Route
-from commscaffoldd.worker.catalogue import catalogue_of, handler_facts
+from commscaffoldd.plugin.host import load_plugins
+from commscaffoldd.worker.catalogue import catalogue_of
 
 CONFIG = """
 [[listen]]
@@ -25,24 +26,36 @@ misses = 2
 enabled = false
 """
 
+PLUGIN = """
+from __future__ import annotations
+import msgspec
+from commscaffoldd import handler
 
-def never_replies(_request: object) -> None:
-    """Takes it.
+class Question(msgspec.Struct):
+    'What to ask.'
+    text: str
 
-    And says nothing.
-    """
+@handler(1, open=True)
+def raw(request) -> bytes:
+    'Takes it.'
+@handler(2)
+def unsaid(request): ...
+@handler(3)
+def nothing(request, body: Question) -> None: ...
+@handler(4, format="json")
+def maybe(request, body: Question) -> Question | None: ...
+@handler(6, timeout=2.0)
+def says(request, body: str) -> str: ...
+"""
 
 
-def replies(_request: object) -> bytes:
-    return b""
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    (tmp_path / "ask.py").write_text(PLUGIN)
+    return catalogue_of(parse(CONFIG, tmp_path / "c.toml"), load_plugins([tmp_path], (), {}))
 
 
-def unknown(_request: object) -> Nowhere:  # type: ignore[name-defined]  # noqa: F821
-    ...
-
-
-def test_listeners_and_limits_are_those_of_the_configuration(tmp_path: Path) -> None:
-    catalogue = catalogue_of(parse(CONFIG, tmp_path / "c.toml"), {3: Route(3, replies, "p", "Class.replies", "pool")})
+def test_listeners_and_limits_are_those_of_the_configuration(catalogue: Catalogue) -> None:
     assert [(one.address, one.layout, one.default_id) for one in catalogue.listeners] == [
         ("127.0.0.1:9000", "standard", 1),
         ("127.0.0.1:9001", "erlang", 7),
@@ -50,26 +63,25 @@ def test_listeners_and_limits_are_those_of_the_configuration(tmp_path: Path) -> 
     assert catalogue.listeners[0].error_id == 2**32 - 1
     assert (catalogue.limits.heartbeat_interval, catalogue.limits.silence) == (5.0, 10.0)
     assert catalogue.limits.flood_rate is None
-    (message,) = catalogue.messages
-    assert (message.id, message.name, message.plugin, message.timeout) == (3, "replies", "p", 30.0)
 
 
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (replies, (True, False)),
-        (never_replies, (False, True)),
-        (unknown, (True, True)),
-        (lambda _: b"", (True, True)),
-    ],
-)
-def test_the_return_annotation_says_what_comes_back(
-    function: Callable[[object], object], expected: tuple[bool, bool]
-) -> None:
-    found = handler_facts(Route(1, function, "p", "f", "inline", 2.0), 30.0)
-    assert (found.reply is not None, found.may_be_silent) == expected
-    assert found.timeout == 2.0
+def test_messages_are_what_the_handlers_signatures_say(catalogue: Catalogue) -> None:
+    found = [
+        (one.name, one.body.format, one.reply and one.reply.format, one.may_be_silent, one.stream, one.open)
+        for one in catalogue.messages
+    ]
+    assert found == [
+        ("raw", "bytes", "bytes", False, False, True),
+        ("unsaid", "bytes", "bytes", True, False, False),
+        ("nothing", "msgpack", None, True, False, False),
+        ("maybe", "json", "json", True, False, False),
+        ("says", "str", "str", False, False, False),
+    ]
+    assert [one.timeout for one in catalogue.messages] == [30.0, 30.0, 30.0, 30.0, 2.0]
 
 
-def test_the_docstring_is_the_description() -> None:
-    assert handler_facts(Route(1, never_replies, "p", "f", "pool"), 0).doc == "Takes it.\n\nAnd says nothing."
+def test_types_and_descriptions_come_from_the_source(catalogue: Catalogue) -> None:
+    raw, _, nothing, *_ = catalogue.messages
+    assert raw.doc == "Takes it."
+    assert nothing.body.type == wire.Reference("Question")
+    assert catalogue.type_named("Question").doc == "What to ask."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from commscaffoldd.core.quarantine import Quarantined
-from commscaffoldd.core.route import Route
+from commscaffoldd.plugin.host import load_plugins
 from commscaffoldd.worker import views
 from commscaffoldd.worker.views import describe_connections, describe_quarantined, describe_routes
 from tests.core.slots import Recorder, connection_of, open_slot
@@ -71,20 +72,41 @@ def test_the_answer_is_bounded() -> None:
     assert (len(found["connections"]), found["truncated"]) == (10_000, True)
 
 
-def test_routes_by_message_id() -> None:
-    def answer(_request: object) -> bytes:
-        """Answers."""
-        return b""
-
-    routes = {n: Route(n, answer, "greet", f"f{n}", "inline") for n in (9, 3)}
-    routes[9].timeout, routes[9].open = 0.5, True
+def test_routes_by_message_id(tmp_path: Path) -> None:
+    (tmp_path / "greet.py").write_text(
+        "from commscaffoldd import handler\n"
+        "@handler(9, inline=True, timeout=0.5, open=True)\n"
+        "def hello(request) -> bytes:\n    'Answers.'\n"
+        "@handler(3)\n"
+        "def more(request, body: int) -> None: ...\n"
+    )
     raw = {"format": "bytes", "type": "bytes", "schema": {"type": "string", "contentEncoding": "base64"}}
-    same = {"plugin": "greet", "mode": "inline", "open": False, "stream": False, "doc": "Answers."}
-    same |= {"body": raw, "reply": raw}
-    assert describe_routes(routes, 30.0) == [
-        {"id": 3, "function": "f3", "timeout": 30.0, **same},
-        {"id": 9, "function": "f9", "timeout": 0.5, **same, "open": True},
-    ]
+    number = {"format": "msgpack", "type": "int", "schema": {"type": "integer"}}
+    more, hello = describe_routes(load_plugins([tmp_path], (), {}), 30.0)
+    assert hello == {
+        "id": 9,
+        "plugin": "greet",
+        "function": "hello",
+        "mode": "inline",
+        "timeout": 0.5,
+        "open": True,
+        "stream": False,
+        "doc": "Answers.",
+        "body": raw,
+        "reply": raw,
+    }
+    assert more == {
+        "id": 3,
+        "plugin": "greet",
+        "function": "more",
+        "mode": "pool",
+        "timeout": 30.0,
+        "open": False,
+        "stream": False,
+        "doc": "",
+        "body": number,
+        "reply": None,
+    }
 
 
 def test_quarantined_ids_with_times_of_day() -> None:

@@ -73,7 +73,7 @@ def _facts(message: Message) -> Iterator[Inline]:
     yield (Plain("Reply: "), *_reply(message))
     if message.open:
         yield inline("May be sent before the connection is authenticated.")
-    if message.mode == "concurrent":
+    if "concurrent" in message.mode:
         yield inline("Handled without order: its reply may come after those of later messages.")
     if message.timeout:
         yield inline(f"Takes at most {message.timeout:g} seconds; then comes error 4.")
