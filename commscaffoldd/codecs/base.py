@@ -27,6 +27,13 @@ class NoCodecError(TypeError):
     """There is no codec for a type; the text says why, and what there is."""
 
 
+class WrongTypeError(TypeError):
+    """What is to be encoded is of another type than the codec's; the text says of which."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(f"expected {expected}, found {type(value).__name__}")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Codec:
     """Turns bodies into values of one type and back. Any thread may use it, and several at once.
@@ -36,8 +43,8 @@ class Codec:
         type: the annotation that it was made for.
         decode: the value of a body. Raises BadBody if the body is none; what else it raises is a fault of the type's
             own code.
-        encode: the body of a value. Raises TypeError if the value is of another type, or has something in it that
-            cannot be encoded; ValueError if it is beyond what the encoding can carry.
+        encode: the body of a value. Raises WrongTypeError if the value is of another type, TypeError if it has
+            something in it that cannot be encoded, ValueError if it is beyond what the encoding can carry.
     """
 
     name: str

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import methodcaller
 from typing import Any, Final, TypeVar
 
-from commscaffoldd.codecs.base import BadBody, Coding, NoCodecError, type_name
+from commscaffoldd.codecs.base import BadBody, Coding, NoCodecError, WrongTypeError, type_name
 
 CODEC_MARK: Final = "__commscaffoldd_codec__"
 """The attribute in which `codec` leaves the name of a class's own encoding."""
@@ -106,7 +106,7 @@ def _checked(encode: Callable[[Any], Any], kind: object) -> Callable[[Any], byte
 
     def encoded(value: object) -> bytes:
         if not isinstance(value, classes):
-            raise TypeError(f"expected {type_name(kind)}, found {type(value).__name__}")
+            raise WrongTypeError(type_name(kind), value)
         body = encode(value)
         if type(body) is not bytes:
             raise TypeError(f"the codec of {type_name(kind)} made {type(body).__name__}; expected bytes")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from commscaffoldd.codecs.base import BadBody, Coding
+from commscaffoldd.codecs.base import BadBody, Coding, WrongTypeError
 
 _Value = TypeVar("_Value")
 
@@ -48,7 +48,7 @@ def _bytes(value: object) -> bytes:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
-    raise TypeError(f"expected bytes, found {type(value).__name__}")
+    raise WrongTypeError("bytes", value)
 
 
 def _text(body: bytes) -> str:
@@ -60,5 +60,5 @@ def _text(body: bytes) -> str:
 
 def _utf8(value: object) -> bytes:
     if not isinstance(value, str):
-        raise TypeError(f"expected str, found {type(value).__name__}")
+        raise WrongTypeError("str", value)
     return value.encode()

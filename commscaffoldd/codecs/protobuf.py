@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from commscaffoldd.codecs.base import BadBody, Coding, NoCodecError, type_name
+from commscaffoldd.codecs.base import BadBody, Coding, NoCodecError, WrongTypeError, type_name
 
 _LOOKS = ("DESCRIPTOR", "FromString", "SerializeToString")
 INSTALL = "pip install 'commscaffoldd[protobuf]'"
@@ -41,7 +41,7 @@ def message_coding(kind: Any) -> Coding:  # noqa: ANN401  there are no types wit
 
     def encode(value: Any) -> bytes:  # noqa: ANN401  what a handler has returned
         if not isinstance(value, kind):
-            raise TypeError(f"expected {type_name(kind)}, found {type(value).__name__}")
+            raise WrongTypeError(type_name(kind), value)
         try:
             data: bytes = value.SerializeToString()
         except module.EncodeError as error:  # a required field is missing

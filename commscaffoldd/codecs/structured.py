@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from commscaffoldd.codecs.base import BadBody, Coding, Format, NoCodecError, type_name
+from commscaffoldd.codecs.base import BadBody, Coding, Format, NoCodecError, WrongTypeError, type_name
 
 _LANGUAGES: Final = {"msgpack": "MessagePack", "json": "JSON"}
 
@@ -125,7 +125,7 @@ def _encoding(encode: Callable[[Any], bytes], kind: object, described: inspect.T
     def encoded(value: object) -> bytes:
         # Only the value itself: what is within it is the plugin's own business, and the client's to check.
         if type(value) is not first and not isinstance(value, classes):
-            raise TypeError(f"expected {expected}, found {type(value).__name__}")
+            raise WrongTypeError(expected, value)
         return encode(value)
 
     return encoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from commscaffoldd.codecs.base import WrongTypeError
 from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.plugin.signature import HandlerSignature
 
@@ -37,6 +38,8 @@ def finishing(name: str, signature: HandlerSignature) -> Finish | None:
             return result
         try:
             return encode(result)
+        except WrongTypeError as error:  # where we have found it out is of no interest
+            raise WrongReplyError(f"{name} {done} what cannot be sent: {error}") from None
         except Exception as error:  # whatever an encoder, or a type's own code, has against it
             raise WrongReplyError(f"{name} {done} what cannot be sent: {error}") from error
 

@@ -153,6 +153,15 @@ def silently_later(request: Request, body: Question) -> Answer:
     return None  # type: ignore[return-value]
 
 
+def test_the_log_shows_how_a_reply_was_made_but_not_how_its_type_was_checked() -> None:
+    def wrong(request: Request, body: int) -> Answer:
+        return body  # type: ignore[return-value]
+
+    with pytest.raises(WrongReplyError) as caught:
+        bound(wrong)(ask(pack(5)))
+    assert caught.value.__suppress_context__
+
+
 # -- layers -------------------------------------------------------------------------------------------------------
 
 
