@@ -36,6 +36,13 @@ def running(folder: Path, *timers: Timer, spawn: Callable[[Any], object] = no_lo
         assert not made._thread.is_alive()
 
 
+async def cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
 @contextmanager
 def event_loop() -> Iterator[Callable[[Any], object]]:
     loop = asyncio.new_event_loop()
@@ -44,6 +51,7 @@ def event_loop() -> Iterator[Callable[[Any], object]]:
     try:
         yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop)
     finally:
+        asyncio.run_coroutine_threadsafe(cancel_others(), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -217,6 +225,34 @@ def test_so_does_one_whose_coroutine_still_runs(tmp_path: Path) -> None:
     with event_loop() as spawn, running(tmp_path, timer(tick, 0.02, "one"), spawn=spawn) as going:
         assert begun.wait(20)
         expect_one_at_a_time(tmp_path, going, door)
+
+
+def test_a_stop_waits_for_coroutines_and_names_those_that_do_not_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What they use is closed after that."""
+    begun, ended = threading.Event(), threading.Event()
+
+    async def quick() -> None:
+        begun.set()
+        await asyncio.sleep(0.1)
+        ended.set()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    with event_loop() as spawn:
+        with running(tmp_path, timer(quick, 60.0), timer(quick, 0.01), spawn=spawn):
+            assert begun.wait(20)
+        assert ended.is_set()
+        begun.clear()
+        thread = TimerThread([timer(slow, 0.01, name="slow")], tmp_path, spawn)
+        thread.start()
+        assert begun.wait(20)
+        thread.stop(0.05)
+    text = "timer slow of plugin clock was still running after stop_timeout: it ends unfinished"
+    assert text in [record.getMessage() for record in caplog.records]
 
 
 def test_without_timers_there_is_no_thread(tmp_path: Path) -> None:
