@@ -49,6 +49,8 @@ class _Entry:
     def plan(self, now: float) -> None:
         """Set the next time: the first one on the grid that is later than `now`."""
         self.due = self.begin + self.period * (math.floor((now - self.begin) / self.period) + 1)
+        if self.due <= now:  # by rounding: it would be called twice for one time
+            self.due += self.period
 
     def has_turn(self, due: float) -> bool:
         return self.turns is None or self.turns.take(round(due * _NS), time.monotonic_ns())
@@ -155,6 +157,8 @@ class TimerThread:
             self._failed(entry, error)
         finally:
             self._ended(entry)
+            if entry.due <= time.monotonic():  # it has taken longer than until then: that call is left out
+                entry.plan(time.monotonic())
 
     def _hand_over(self, entry: _Entry) -> None:
         coroutine = self._await(entry)
