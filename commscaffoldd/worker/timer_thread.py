@@ -6,6 +6,7 @@ beginning, not from the last call, so that they do not drift. A call that is due
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import math
@@ -48,6 +49,8 @@ class _Entry:
     def plan(self, now: float) -> None:
         """Set the next time: the first one on the grid that is later than `now`."""
         self.due = self.begin + self.period * (math.floor((now - self.begin) / self.period) + 1)
+        if self.due <= now:  # by rounding: it would be called twice for one time
+            self.due += self.period
 
     def has_turn(self, due: float) -> bool:
         return self.turns is None or self.turns.take(round(due * _NS), time.monotonic_ns())
@@ -77,7 +80,7 @@ class TimerThread:
         self._spawn = spawn
         self._wake: SimpleQueue[None] = SimpleQueue()  # its `put` is safe in signal handlers
         self._stopping = False
-        self._lock = threading.Lock()  # of `began` and `let_go`, which the event loop's thread uses, too
+        self._change = threading.Condition()  # of `began` and `let_go`, which the event loop's thread uses, too
         self._thread = ServiceThread("timers", self._run)
 
     def start(self) -> None:
@@ -91,10 +94,15 @@ class TimerThread:
         self._wake.put(None)
 
     def stop(self, timeout: float) -> None:
-        """The same, and wait for what runs, at most `timeout` seconds. Async ones end with the event loop."""
+        """The same, and wait for what runs, at most `timeout` seconds. The event loop must run until then."""
+        deadline = time.monotonic() + timeout
         self.stop_soon()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        with self._change:
+            self._change.wait_for(lambda: not self._running(), max(deadline - time.monotonic(), 0.0))
+        for entry in self._running():
+            logger.warning(f"{entry.timer} was still running after stop_timeout: it ends unfinished")
 
     def look(self, now: float) -> None:
         """Say, once, of a timer that runs for longer than its period, where it is. Any thread, now and then."""
@@ -113,6 +121,9 @@ class TimerThread:
         if logger.isEnabledFor(logging.WARNING):
             logger.handle(logger.makeRecord(logger.name, logging.WARNING, __file__, 0, text, (), None, sinfo=stack))
 
+    def _running(self) -> list[_Entry]:
+        return [entry for entry in self._entries if entry.began is not None]
+
     # -- the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -126,7 +137,7 @@ class TimerThread:
                     self._wake.get(timeout=wait)
             else:
                 self._fire(entry)
-        with self._lock:
+        with self._change:
             for entry in self._entries:
                 if entry.began is None:
                     entry.let_go()
@@ -146,6 +157,8 @@ class TimerThread:
             self._failed(entry, error)
         finally:
             self._ended(entry)
+            if entry.due <= time.monotonic():  # it has taken longer than until then: that call is left out
+                entry.plan(time.monotonic())
 
     def _hand_over(self, entry: _Entry) -> None:
         coroutine = self._await(entry)
@@ -162,7 +175,7 @@ class TimerThread:
         try:
             await entry.timer()
         except BaseException as error:  # noqa: BLE001  # as above
-            if not self._stopping:  # else it has been cancelled, most likely
+            if not (self._stopping and isinstance(error, asyncio.CancelledError)):
                 self._failed(entry, error)
         finally:
             self._ended(entry)
@@ -176,10 +189,11 @@ class TimerThread:
                 entry.told_slow = False
             else:
                 self.look(now)
-        with self._lock:
+        with self._change:
             entry.began = None
             if self._stopping:
                 entry.let_go()
+                self._change.notify_all()
 
     def _failed(self, entry: _Entry, error: BaseException) -> None:
         now = time.monotonic()

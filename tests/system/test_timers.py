@@ -100,6 +100,76 @@ def test_a_reload_neither_doubles_a_call_nor_leaves_one_out(daemon: Daemon, book
     assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
 
 
+ASYNC = """
+    import asyncio
+    from commscaffoldd import Refuse, every, handler, hookimpl, middleware
+
+    class Pool:
+        def __init__(self, path):
+            self.loop = asyncio.get_running_loop()
+            self.path, self.ticks, self.open = path, 0, True
+
+    @hookimpl
+    async def worker_started(settings) -> Pool:
+        await asyncio.sleep(0)
+        return Pool(settings["path"])
+
+    @hookimpl
+    async def worker_stopping(pool: Pool):
+        assert asyncio.get_running_loop() is pool.loop
+        pool.open = False
+        with open(pool.path, "w") as file:
+            file.write("closed")
+
+    @every(0.05)
+    async def tick(pool: Pool):
+        assert asyncio.get_running_loop() is pool.loop and pool.open
+        await asyncio.sleep(0.01)
+        pool.ticks += 1
+
+    @middleware
+    def shout(request, pool: Pool):
+        if request.body == b"no":
+            raise Refuse(1001, "said no")
+        reply = yield
+        return reply + ("!" if pool.open else "?")
+
+    @handler(20, open=True)
+    async def log_in(request, pool: Pool) -> str:
+        await asyncio.sleep(0)
+        request.connection.authenticate("ann")
+        return "welcome"
+
+    @handler(21)
+    async def ticks(request, pool: Pool) -> str:
+        return f"{pool.ticks > 0}"
+
+    @handler(22)
+    def plain(request, pool: Pool) -> str:
+        return request.connection.user
+    """
+
+
+def test_all_of_it_on_the_event_loop(daemon: Daemon) -> None:
+    daemon.plugin("busy", ASYNC)
+    daemon.configure(plugin={"busy": {"path": str(daemon.folder / "pool")}})
+    daemon.start()
+    with daemon.connect() as client:
+        for message_id in (21, 20, 22):  # at once: the message behind the login finds it done
+            client.send(message_id)
+        refused, welcome, user = (client.receive().body for _ in range(3))
+        assert b"message ID 21 needs a login" in refused
+        assert (welcome, user) == (b"welcome!", b"ann!")
+        wait_until(lambda: client.call(21) == b"True!")
+        client.send(22, b"no")
+        assert client.receive().body.endswith(b"said no")
+    assert daemon.settled("login_refusals") == 1
+    daemon.stop()
+    assert (daemon.folder / "pool").read_text() == "closed"
+    assert not daemon.log_lines("ERROR")
+    assert not daemon.log_lines("Traceback")
+
+
 def test_what_nobody_provides_refuses_the_reload(daemon: Daemon, book: Book) -> None:
     daemon.start()
     daemon.plugin("other", "from commscaffoldd import every\n@every(1)\ndef look(text: str): ...")
