@@ -197,6 +197,17 @@ def test_whatever_bytes_come_nothing_raises_and_nothing_waits_after_the_end(
     assert not talk.in_flight
 
 
+def test_after_go_away_only_what_was_sent_after_all_that_is_answered_was_not_handled() -> None:
+    talk = conversation()
+    silent, answered, unread = Recorder(), Recorder(), Recorder()
+    for waiter in (silent, answered, unread):
+        talk.call(waiter, 5, b"", 0.0)
+    talk.receive(STANDARD.encode(5, answered.sequence, b"") + STANDARD.encode(0xFFFFFFFE, 0, b""), 0.0)
+    talk.end(talk.end_of_stream)
+    assert type(silent.error) is ConnectionClosed
+    assert type(unread.error) is NotHandled
+
+
 def test_an_abandoned_sequence_is_not_used_again_where_they_are_few() -> None:
     talk = conversation(NARROW)
     given_up = Recorder()
