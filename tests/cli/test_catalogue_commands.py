@@ -15,7 +15,7 @@ from tests.cli.running import Run
 
 GOOD = CanaryReport(ok=True, catalogue=sample().to_builtins())
 BAD = CanaryReport(ok=False, errors=["p.py:3: broken", "q.py:1: too"])
-COMMANDS = [("docs",), ("generate", "python"), ("generate", "typescript")]
+COMMANDS = [("docs",), ("generate", "python"), ("generate", "typescript"), ("dissector",)]
 
 
 @pytest.fixture
