@@ -28,6 +28,8 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard commscaffoldd/core/native/*.pyx
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
+# The TypeScript compiler, for the tests of generated clients; where there is no npm those tests are skipped.
+TYPESCRIPT_STAMP := $(if $(shell command -v npm),build/typescript/.installed)
 CHECKED := commscaffoldd plugins tests benchmarks fuzz setup.py
 
 .DEFAULT_GOAL := help
@@ -43,7 +45,7 @@ run: $(RUN_STAMP) ## install into .venv and start the daemon in the foreground, 
 	@echo "    $(BIN)/commscaffoldd call 127.0.0.1:9000 1 hello"
 	@exec $(BIN)/commscaffoldd start --foreground --config $(CONFIG)
 
-test: lint ## install into .venv, check style and types, run all tests
+test: lint $(TYPESCRIPT_STAMP) ## install into .venv, check style and types, run all tests
 	$(BIN)/pytest -n $(JOBS)
 
 lint: $(DEV_STAMP) ## check style and types
@@ -91,3 +93,9 @@ $(DEV_STAMP): $(BUILT_FROM) | $(BIN)/pip
 $(BENCH_STAMP): $(BUILT_FROM) | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $(RUN_STAMP) $@
+
+build/typescript/.installed: tests/typescript/package.json tests/typescript/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

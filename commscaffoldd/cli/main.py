@@ -12,6 +12,7 @@ from commscaffoldd.cli.call import call
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.console.command import console
+from commscaffoldd.cli.dissector import dissector
 from commscaffoldd.cli.docs import docs
 from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.generate import generate
@@ -81,5 +82,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, console, bench, new, docs, generate):
+for command in (start, *RUNNING, check, call, console, bench, new, docs, generate, dissector):
     main.add_command(command)

@@ -88,7 +88,7 @@ def unused_classes(modules: list[types.ModuleType], created: object) -> Iterator
             if not isinstance(kind, type) or kind in seen or kind.__module__ not in names:
                 continue
             seen.add(kind)
-            if isinstance(created, kind):
+            if kind in type(created).__mro__:  # isinstance raises for a TypedDict
                 continue
             marked = [m for m in functions_of(kind) if m.is_marked]
             if marked:

@@ -15,7 +15,7 @@ from tests.cli.running import Run
 
 GOOD = CanaryReport(ok=True, catalogue=sample().to_builtins())
 BAD = CanaryReport(ok=False, errors=["p.py:3: broken", "q.py:1: too"])
-COMMANDS = [("docs",), ("generate", "python")]
+COMMANDS = [("docs",), ("generate", "python"), ("generate", "typescript"), ("dissector",)]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_file_gets_what_would_be_printed_and_the_same_each_time(
 
 
 @pytest.mark.usefixtures("canary")
-@pytest.mark.parametrize("language", ["python"])
+@pytest.mark.parametrize("language", ["python", "typescript"])
 def test_the_listener_and_the_name_of_a_client_can_be_chosen(run: Run, language: str) -> None:
     text = run("generate", language, "--listen", "127.0.0.1:9001", "--title", "Game server").stdout
     assert "class GameServerClient" in text

@@ -169,3 +169,21 @@ def test_objects_that_are_all_equal_and_unhashable(shop: Workshop) -> None:
     shop.write("b.py", text)
 
     assert shop.load().names == ("a", "b")
+
+
+def test_a_typed_dict_in_a_plugin_is_a_class_like_any_other(shop: Workshop) -> None:
+    shop.write(
+        "options.py",
+        """
+        from typing import TypedDict
+        from commscaffoldd import handler
+
+        class Options(TypedDict):
+            deep: bool
+
+        @handler(1)
+        def look(request, body: Options) -> Options:
+            return body
+        """,
+    )
+    assert list(shop.load().routes) == [1]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from commscaffoldd.catalogue import wire_types as wire
 from commscaffoldd.catalogue.model import Catalogue, HeaderLayout, Listener, Message
 from commscaffoldd.catalogue.naming import unique
 
@@ -22,12 +23,14 @@ class Choice(Struct, frozen=True):
         listener: whose clients these are.
         layout: the listener's.
         messages: those whose IDs fit the layout.
+        types: those that their bodies and replies refer to, directly or not.
     """
 
     catalogue: Catalogue
     listener: Listener
     layout: HeaderLayout
     messages: tuple[Message, ...]
+    types: tuple[wire.NamedType, ...]
 
 
 def choose(catalogue: Catalogue, address: str | None = None) -> Choice:
@@ -39,7 +42,8 @@ def choose(catalogue: Catalogue, address: str | None = None) -> Choice:
     for listener in catalogue.listeners:
         if address in {None, listener.address}:
             layout = catalogue.layout(listener.layout)
-            return Choice(catalogue, listener, layout, _fitting(catalogue, listener, layout))
+            messages = _fitting(catalogue, listener, layout)
+            return Choice(catalogue, listener, layout, messages, _types(catalogue, messages))
     there = ", ".join(one.address for one in catalogue.listeners)
     raise NoListener(f"there is no listener {address}; there are: {there}")
 
@@ -54,3 +58,30 @@ def _fitting(catalogue: Catalogue, listener: Listener, layout: HeaderLayout) -> 
     if field is None:  # all that is sent there is one message
         return tuple(one for one in catalogue.messages if one.id == listener.default_id)
     return tuple(one for one in catalogue.messages if one.id < 1 << field.bits)
+
+
+def _types(catalogue: Catalogue, messages: Iterable[Message]) -> tuple[wire.NamedType, ...]:
+    bodies = [body for one in messages for body in (one.body, one.reply)]
+    waiting = [body.type for body in bodies if body is not None and body.type is not None]
+    named = {one.name: one for one in catalogue.types}
+    used: set[str] = set()
+    while waiting:
+        type_ = waiting.pop()
+        if isinstance(type_, wire.Reference) and type_.name not in used:
+            used.add(type_.name)
+            found = named[type_.name]
+            if isinstance(found, wire.Record):
+                waiting.extend(field.type for field in found.fields)
+        waiting.extend(_inside(type_))
+    return tuple(one for one in catalogue.types if one.name in used)
+
+
+def _inside(type_: wire.Type) -> tuple[wire.Type, ...]:
+    match type_:
+        case wire.Union(options=inside) | wire.Tuple(items=inside):
+            return inside
+        case wire.Array(item=item):
+            return (item,)
+        case wire.Map(key=key, value=value):
+            return (key, value)
+    return ()

@@ -28,7 +28,7 @@ def python_client(choice: Choice) -> str:
     The same catalogue gives the same source. It passes mypy --strict, and is formatted where lines are not too long.
     """
     stem = pascal(choice.catalogue.title).removesuffix("Client")
-    types = PythonTypes(choice.catalogue.types, _OWN | {f"{stem}Client", f"Async{stem}Client"})
+    types = PythonTypes(choice.types, _OWN | {f"{stem}Client", f"Async{stem}Client"})
     messages = list(zip(choice.messages, method_names(choice.messages, snake, _TAKEN), strict=True))
     decoders = [line for message, name in messages for line in _decoder(message, name, types)]
     parts = [

@@ -1,0 +1,70 @@
+// -- A client --------------------------------------------------------------------------------------------------------
+
+/** A client with one connection at a time: it connects when it is first used, and anew after the server has gone. */
+export class Client {
+  readonly #options: ClientOptions;
+  #connection: Promise<Connection> | undefined;
+  #closed = false;
+
+  constructor(options: ClientOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Connect now, to see whether it works. Without this the first call does it. */
+  async connect(): Promise<this> {
+    await this.#usable();
+    return this;
+  }
+
+  /** Send a message, and wait for its reply's body. */
+  async callRaw(id: Uint, body: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
+    for (;;) {
+      const connection = await this.#usable();
+      try {
+        return await connection.call(id, body, options);
+      } catch (error) {
+        if (!(error instanceof NotHandled) || this.#closed) throw error;
+      }
+    }
+  }
+
+  /** Send a message, and wait for nothing. */
+  async sendRaw(id: Uint, body: Uint8Array): Promise<void> {
+    (await this.#usable()).send(id, body);
+  }
+
+  /** Send a message, and give its replies as they come. */
+  async *streamRaw<T>(id: Uint, body: Uint8Array, reply: Body<T>, quiet?: number): AsyncGenerator<T, void, undefined> {
+    const connection = await this.#usable();
+    for await (const one of connection.stream(id, body, quiet)) yield reply.read(one);
+  }
+
+  /** Close the connection. Calls that wait fail with ConnectionClosed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connection = await this.#connection?.catch(() => undefined);
+    connection?.close();
+  }
+
+  async #usable(): Promise<Connection> {
+    for (;;) {
+      if (this.#closed) throw new ConnectionClosed("closed by the program");
+      this.#connection ??= this.#open();
+      const current = this.#connection;
+      const connection = await current;
+      if (connection.usable) return connection;
+      if (this.#connection === current) this.#connection = undefined;
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    try {
+      const connection = await Connection.open(this.#options);
+      await this.#options.onConnect?.(connection);
+      return connection;
+    } catch (error) {
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+}

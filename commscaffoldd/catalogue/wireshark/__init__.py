@@ -1,0 +1,1 @@
+"""A dissector for Wireshark and tshark, in Lua."""
