@@ -22,12 +22,13 @@ ALLOWED = {
     "native": {"core"},
     "log": set[str](),
     "config": {"core"},
-    "client": {"core"},
+    "capture": {"core"},
+    "client": {"core", "capture"},
     "plugin": {"core"},
     TOP: {"core", "plugin", "version"},
-    "worker": {"core", "plugin", "config", "log", "version", TOP},
-    "master": {"core", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {"core", "plugin", "config", "log", "worker", "master", "client", "version", TOP},
+    "worker": {"core", "plugin", "config", "log", "capture", "version", TOP},
+    "master": {"core", "plugin", "config", "log", "capture", "worker", "version", TOP},
+    "cli": {"core", "plugin", "config", "log", "capture", "worker", "master", "client", "version", TOP},
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {
