@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from commscaffoldd.capture.records import MAGIC, START, VERSION, Header, Record, append_record
+from commscaffoldd.capture.records import LENGTH, MAGIC, START, VERSION, Header, Record, append_record
 
 MODE: Final = 0o600
 """Bodies may be secret."""
@@ -44,6 +44,7 @@ class CaptureWriter:
             self.append_bytes(bytes(first))
         except BaseException:
             self.close()
+            path.unlink(missing_ok=True)
             raise
 
     def __enter__(self) -> Self:
@@ -73,6 +74,7 @@ class CaptureWriter:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
+            self.size += _whole_records(data, len(data) - len(view))
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size)
             raise OSError(error.errno, error.strerror, str(self.path)) from None
@@ -83,3 +85,14 @@ class CaptureWriter:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _whole_records(data: bytes, written: int) -> int:
+    """How many bytes the records have that are whole among the first `written` ones."""
+    whole = 0
+    while whole + LENGTH.size <= written:
+        end = whole + LENGTH.size + LENGTH.unpack_from(data, whole)[0]
+        if end > written:
+            break
+        whole = end
+    return whole

@@ -9,6 +9,7 @@ import click
 from commscaffoldd import __version__
 from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
+from commscaffoldd.cli.capture import capture
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.failure import failures
@@ -76,5 +77,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, bench):
+for command in (start, *RUNNING, check, call, bench, capture):
     main.add_command(command)

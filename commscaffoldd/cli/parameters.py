@@ -9,6 +9,7 @@ import click
 from commscaffoldd.core.address import Address
 
 _LARGEST_ID: Final = (1 << 64) - 1
+_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def to_address(_context: click.Context, _parameter: click.Parameter, value: str) -> Address:
@@ -33,3 +34,16 @@ def to_message_id(_context: click.Context, _parameter: click.Parameter, value: s
 def to_optional_message_id(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """The same for an option that may be left out."""
     return None if value is None else to_message_id(context, parameter, value)
+
+
+def to_message_ids(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
+    """The same for an option that may be repeated."""
+    return tuple(to_message_id(context, parameter, value) for value in values)
+
+
+def to_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
+    """Bytes, with a unit perhaps: `1048576`, `1M`."""
+    digits, unit = (value[:-1], value[-1:].upper()) if value[-1:].upper() in _UNITS else (value, "")
+    if not digits.isascii() or not digits.isdigit() or not int(digits):
+        raise click.BadParameter(f"{value!r} is no size; allowed: a number of bytes from 1 on, also as 64K, 256M, 2G")
+    return int(digits) * _UNITS.get(unit, 1)

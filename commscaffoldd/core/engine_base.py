@@ -24,6 +24,7 @@ from commscaffoldd.core.framing import FrameError
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings
 from commscaffoldd.core.slot import Outlet, Ready, Slot, State
 from commscaffoldd.core.strangers import describe_stranger
+from commscaffoldd.core.tap import Tap
 
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
 _DRAINING: Final = State.DRAINING
@@ -60,6 +61,7 @@ class EngineBase(ABC):
         self._unpark = unpark
         self.flush_soon = flush_soon
         self.send_buffer = connections.send_buffer
+        self.tap: Tap | None = None
         self.counters = Counters()
         self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self, make_slot)
         self._deadlines = Deadlines(frame.timeout, connections.slow_reader_timeout)
@@ -72,6 +74,10 @@ class EngineBase(ABC):
         self._asked_close: deque[tuple[Slot, int, str, bool]] = deque()
         self._asked_resume: set[Slot] = set()
         self._asked_drained: set[Slot] = set()
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """See `Engine.set_tap`."""
+        self.tap = tap
 
     # -- what an engine proper does ------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from commscaffoldd.master.capture import Captures
 from commscaffoldd.master.control import ControlRequest
 from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
@@ -98,7 +99,9 @@ class Upgraded(Protocol):
 class Commands:
     """Answers control requests, with the master's help and the workers'."""
 
-    def __init__(self, operations: Operations, fleet: Fleet, questions: Questions, pid: int) -> None:
+    def __init__(
+        self, operations: Operations, fleet: Fleet, questions: Questions, captures: Captures, pid: int
+    ) -> None:
         self._operations = operations
         self._fleet = fleet
         self._questions = questions
@@ -114,6 +117,7 @@ class Commands:
             "connections": self._connections,
             "routes": self._routes,
             "release": self._release,
+            "capture": captures.begin,
         }
 
     def handle(self, request: ControlRequest) -> None:

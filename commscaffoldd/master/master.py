@@ -15,6 +15,7 @@ from commscaffoldd.core.counters import Statistics
 from commscaffoldd.master.answers import ReloadAnswer, UpgradeAnswer
 from commscaffoldd.master.batch import FAILURE, Batch, BatchResult
 from commscaffoldd.master.canary_watch import CanaryCode
+from commscaffoldd.master.capture import Captures
 from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
@@ -107,9 +108,11 @@ class Master:
             spawn=Spawner(code.run_worker, self._private_fds).spawn,
             answered=self._questions.answered,
             handing_over=self._handovers.heard,
+            born=lambda worker: self._captures.worker_born(worker),  # noqa: PLW0108  # it is made below
             gone=self._worker_gone,
             first_number=first,
         )
+        self._captures = Captures(lambda: self._fleet.living, lambda: self._generation.config)
         self._retirements = Retirements(
             self._loop,
             self._fleet,
@@ -386,7 +389,7 @@ class Master:
         self._replacement.begin(self._generation, progress, done)
 
     def _open_control(self) -> None:
-        commands = Commands(self, self._fleet, self._questions, os.getpid())
+        commands = Commands(self, self._fleet, self._questions, self._captures, os.getpid())
         self._control = ControlServer(self._loop, self._generation.config.control_socket, commands.handle)
 
     def _tell_manager(self) -> None:

@@ -89,6 +89,7 @@ class Rig:
             spawn=self.spawn,
             answered=self.questions.answered,
             handing_over=lambda _worker, _message: None,
+            born=lambda _: None,
             gone=self.questions.gone,
         )
 
