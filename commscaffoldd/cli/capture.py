@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import click
 import msgspec
 
-from commscaffoldd.capture.filter import ALLOWED_PEER, CaptureFilter, Direction, peer_matcher
+from commscaffoldd.capture.filter import ALLOWED_PEER, CaptureFilter, Direction
 from commscaffoldd.capture.records import Header, Spoken
 from commscaffoldd.capture.writer import CaptureWriter
 from commscaffoldd.cli import daemon, exit_codes
@@ -20,19 +20,11 @@ from commscaffoldd.cli.capture_text import show
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
 from commscaffoldd.cli.options import config_option
-from commscaffoldd.cli.parameters import to_message_ids, to_size
+from commscaffoldd.cli.parameters import to_message_ids, to_peer, to_size
 from commscaffoldd.cli.units import counted, size
 from commscaffoldd.master import capture_client
 
 _DEFAULT_SIZE: Final = "256M"
-
-
-def _to_peer(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    try:
-        peer_matcher(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
 
 
 @click.command(
@@ -49,7 +41,7 @@ def _to_peer(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option(
     "--id", "ids", multiple=True, callback=to_message_ids, metavar="N", help="Only this message ID; may be repeated."
 )
-@click.option("--peer", default="", callback=_to_peer, metavar="PEER", help=f"Only this peer: {ALLOWED_PEER}.")
+@click.option("--peer", default="", callback=to_peer, metavar="PEER", help=f"Only this peer: {ALLOWED_PEER}.")
 @click.option(
     "--direction",
     type=click.Choice(["in", "out", "both"]),

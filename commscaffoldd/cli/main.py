@@ -15,6 +15,7 @@ from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.failure import failures
 from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
+from commscaffoldd.cli.replay import replay
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
 from commscaffoldd.cli.scale import rebalance, scale
@@ -77,5 +78,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, bench, capture):
+for command in (start, *RUNNING, check, call, bench, capture, replay):
     main.add_command(command)

@@ -28,7 +28,7 @@ def test_every_command_has_help_with_examples_under_both_names(run: Run, name: s
 def test_the_commands_are_those_that_the_documents_promise() -> None:
     assert set(main.commands) == {
         *("start", "stop", "restart", "reload", "reopen", "scale", "rebalance", "upgrade", "take-over"),
-        *("status", "check", "routes", "release", "connections", "call", "bench", "capture"),
+        *("status", "check", "routes", "release", "connections", "call", "bench", "capture", "replay"),
     }
 
 
