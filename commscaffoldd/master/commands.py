@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final, Protocol
 
 from commscaffoldd.master.capture import Captures
@@ -32,8 +33,10 @@ class Operations(Protocol):
     def stop_now(self, progress: Callable[[str], None]) -> None:
         """Stop at once."""
 
-    def reload(self, progress: Callable[[str], None], done: Callable[[Reloaded], None]) -> None:
-        """Reload."""
+    def reload(
+        self, progress: Callable[[str], None], done: Callable[[Reloaded], None], replay: Path | None = None
+    ) -> None:
+        """Reload; the canary plays this capture first, if there is one."""
 
     def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
         """Have so many workers."""
@@ -144,6 +147,11 @@ class Commands:
             self._operations.stop(None if timeout is None else float(timeout), request.progress)
 
     def _reload(self, request: ControlRequest) -> None:
+        replay = request.message.get("replay")
+        if replay is not None and not (isinstance(replay, str) and replay.startswith("/")):
+            request.fail([f"replay is {replay!r}; allowed: the absolute path of a capture"])
+            return
+
         def done(result: Reloaded) -> None:
             if result.errors:
                 request.fail(result.errors, result.exit_code)
@@ -155,7 +163,7 @@ class Commands:
                     kept=dict(result.connections.kept),
                 )
 
-        self._operations.reload(request.progress, done)
+        self._operations.reload(request.progress, done, None if replay is None else Path(replay))
 
     def _upgrade(self, request: ControlRequest) -> None:
         def done(result: Upgraded) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Protocol
 
 from commscaffoldd.core.counters import Statistics
@@ -218,8 +219,10 @@ class Master:
         self._abort_what_has_begun()
         self._stopping.tell(progress)
 
-    def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
-        """Reload, unless something else is going on."""
+    def reload(
+        self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None], replay: Path | None = None
+    ) -> None:
+        """Reload, unless something else is going on; the canary plays this capture first, if there is one."""
         if self._standing.state != "running":
             text = f"the daemon is {self._standing.state}; a reload is possible when it is running"
             LOG.warning(f"a reload was refused: {text}")
@@ -235,6 +238,7 @@ class Master:
             before=self._generation,
             canary_code=self._code.canary,
             open_log=lambda config: open_configured_log(config, self._default_log),
+            replay=replay,
             progress=progress,
             done=lambda result: self._reloaded(result, progress, done),
         )

@@ -38,7 +38,10 @@ def self_test(settings: Mapping[str, Any]) -> None:
 
 @_hookspec
 def worker_started(worker: WorkerInfo, settings: Mapping[str, Any]) -> None:
-    """The worker is about to accept its first connection. Raising is a failed start. On the main thread."""
+    """The worker is about to accept its first connection. Raising is a failed start. On the main thread.
+
+    Also in a canary that plays a capture (`reload --replay`), with `worker.canary` set: its handlers are called next.
+    """
 
 
 @_hookspec
