@@ -154,6 +154,19 @@ def test_it_ends_with_the_daemon(daemon: Daemon) -> None:
     assert any(isinstance(one, Closed) for one in capture.records())
 
 
+def test_it_ends_with_an_upgrade(daemon: Daemon) -> None:
+    daemon.start()
+    with capturing(daemon) as capture, daemon.connect() as client:
+        client.call(1, b"before")
+        done = daemon.command("upgrade")
+        assert done.code == 0, done.err
+        client.call(1, b"after")
+        done = capture.end(None)
+    assert done.code == 0
+    assert "the daemon has stopped, or was replaced" in done.out
+    assert [one[2] for one in capture.messages()] == [b"before"] * 2
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_leaves_nothing_behind(daemon: Daemon, how: int) -> None:
     daemon.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -15,6 +16,8 @@ from commscaffoldd.capture.records import Joined
 from commscaffoldd.core.assembly import Core
 from commscaffoldd.worker.capture.pump import Pump
 from commscaffoldd.worker.capture.recorder import Recorder
+
+logger = logging.getLogger(__name__)
 
 
 class Captures:
@@ -37,8 +40,15 @@ class Captures:
             self._recorder = recorder
             self._core.set_tap(recorder)
         joined = Joined(time.monotonic_ns(), self._worker, self._pid)
-        self._pump = Pump(recorder, stream, joined, lambda: self._untap(recorder))
-        self._pump.start()
+        pump = Pump(recorder, stream, joined, lambda: self._untap(recorder))
+        try:
+            pump.start()
+        except RuntimeError as error:  # the system has no thread left; clients are served all the same
+            logger.error(f"this worker does not take part in the capture: {error}")  # noqa: TRY400  # says all
+            self._untap(recorder)
+            stream.close()
+            return
+        self._pump = pump
 
     def stop(self, timeout: float) -> None:
         """Bring what has been recorded on its way, in so many seconds, and end. Once nothing passes any more."""
