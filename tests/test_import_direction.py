@@ -16,35 +16,27 @@ ROOT = Path(__file__).parents[1]
 NAME = "commscaffoldd"
 TOP = ""  # commscaffoldd itself: what plugins import, and the version
 
+BESIDE_CORE = {"core", "codecs", "capture", "config", "log"}  # know nothing of processes
+BELOW_WORKER = BESIDE_CORE | {"plugin", "catalogue", "version", TOP}
+BELOW_CLI = BELOW_WORKER | {"worker", "master", "client", "scaffold"}
+
 ALLOWED = {
     "version": set[str](),
     "core": set[str](),
     "native": {"core"},
     "log": set[str](),
     "config": {"core"},
-    "client": {"core", "codecs"},
     "codecs": {"core"},
+    "capture": {"core"},
     "catalogue": {"core"},
     "scaffold": {"version"},
+    "client": {"core", "codecs", "capture"},
     "plugin": {"core", "codecs", "config"},
     TOP: {"core", "codecs", "plugin", "version"},
-    "worker": {"core", "codecs", "plugin", "catalogue", "config", "log", "version", TOP},
-    "testing": {"core", "codecs", "plugin", "config", "log", "worker", "client", "version", TOP},
-    "master": {"core", "codecs", "plugin", "config", "log", "worker", "version", TOP},
-    "cli": {
-        "core",
-        "codecs",
-        "plugin",
-        "catalogue",
-        "config",
-        "log",
-        "worker",
-        "master",
-        "client",
-        "scaffold",
-        "version",
-        TOP,
-    },
+    "worker": BELOW_WORKER,
+    "testing": BELOW_WORKER | {"worker", "client"},
+    "master": (BELOW_WORKER | {"worker"}) - {"catalogue"},
+    "cli": BELOW_CLI,
 }
 SINGLE_FILES = {"__init__": TOP, "__main__": "cli", "version": "version"}
 KNOW_NATIVE = {

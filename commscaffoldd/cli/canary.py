@@ -18,8 +18,8 @@ _CHUNK: Final = 65536
 _TIME_TO_EXIT: Final = 2.0
 
 
-def run_canary(path: Path, timeout: float) -> CanaryReport:
-    """Load the configuration at `path` and its plugins in a child, and run their self-tests.
+def run_canary(path: Path, timeout: float, replay: Path | None = None) -> CanaryReport:
+    """Load the configuration at `path` and its plugins in a child, and run their self-tests; play a capture perhaps.
 
     Returns the child's report, also if it died or took longer than `timeout` seconds. The caller must have
     no threads. What plugins print goes to stderr.
@@ -28,7 +28,7 @@ def run_canary(path: Path, timeout: float) -> CanaryReport:
     log.install("canary")
     try:
         with _output_to_stderr():
-            canary = fork_canary(path, log, ())
+            canary = fork_canary(path, log, (), replay, timeout)
     finally:
         log.close()
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from commscaffoldd.cli import exit_codes
 from commscaffoldd.cli.canary import run_canary
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure
-from commscaffoldd.cli.options import config_option
+from commscaffoldd.cli.options import config_option, replay_option
 from commscaffoldd.cli.table import pairs
+from commscaffoldd.cli.units import counted
 from commscaffoldd.config.dump import dump
 from commscaffoldd.config.find import find_config
 from commscaffoldd.config.load import load
@@ -24,8 +27,9 @@ from commscaffoldd.worker.canary import CanaryReport
     )
 )
 @config_option
+@replay_option
 @click.option("--dump", "dump_it", is_flag=True, help="Print the effective configuration as TOML.")
-def check(config_file: str | None, *, dump_it: bool) -> None:
+def check(config_file: str | None, *, replay: Path | None, dump_it: bool) -> None:
     """Check the configuration and the plugins.
 
     Loads all in a process of its own and runs the plugins' self-tests; a running daemon does not notice.
@@ -33,7 +37,7 @@ def check(config_file: str | None, *, dump_it: bool) -> None:
     """
     path = find_config(config_file)
     config = load(path)
-    report = run_canary(path, config.daemon.start_timeout)
+    report = run_canary(path, config.daemon.start_timeout, replay)
     if not report.ok:
         raise Failure(report.errors, exit_codes.CONFIGURATION)
     # With --dump the standard output is the configuration, and nothing else.
@@ -54,6 +58,7 @@ def summary(config: Config, report: CanaryReport) -> list[str]:
                 ("workers", str(config.worker_count)),
                 ("handlers by", ", ".join(plugins) or "no plugin"),
                 ("message IDs", str(len(report.routes))),
+                *([("replayed", counted(report.replayed, "message"))] if report.replayed else []),
             ]
         ),
     ]

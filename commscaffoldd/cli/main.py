@@ -9,6 +9,7 @@ import click
 from commscaffoldd import __version__
 from commscaffoldd.cli.bench import bench
 from commscaffoldd.cli.call import call
+from commscaffoldd.cli.capture import capture
 from commscaffoldd.cli.check import check
 from commscaffoldd.cli.connections import connections
 from commscaffoldd.cli.console.command import console
@@ -19,6 +20,7 @@ from commscaffoldd.cli.generate import generate
 from commscaffoldd.cli.new import new
 from commscaffoldd.cli.release import release
 from commscaffoldd.cli.reload import reload, reopen
+from commscaffoldd.cli.replay import replay
 from commscaffoldd.cli.restart import restart
 from commscaffoldd.cli.routes import routes
 from commscaffoldd.cli.scale import rebalance, scale
@@ -82,5 +84,5 @@ def main() -> None:
 
 
 RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
-for command in (start, *RUNNING, check, call, console, bench, new, docs, generate, dissector):
+for command in (start, *RUNNING, check, call, console, bench, capture, replay, new, docs, generate, dissector):
     main.add_command(command)

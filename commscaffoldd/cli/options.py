@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import click
@@ -24,6 +25,13 @@ layout_option: Final = click.option(
     shell_complete=lambda _context, _parameter, begun: [name for name in PRESETS if name.startswith(begun)],
     help=f"The header layout: {', '.join(PRESETS)}, or a custom one of the configuration. By default that "
     "of the configured listener with this address, else standard.",
+)
+replay_option: Final = click.option(
+    "--replay",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+    metavar="FILE",
+    help="Play the messages that clients sent in this capture through the new handlers first. What the handlers do, "
+    "they do: see docs/capture.md before using it with plugins that write.",
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 stop_options: Final = (

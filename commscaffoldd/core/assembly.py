@@ -13,6 +13,7 @@ from commscaffoldd.core.path import Path, PathSettings
 from commscaffoldd.core.python_path import make_python_path
 from commscaffoldd.core.reactor import Lifecycle, Reactor
 from commscaffoldd.core.sender import Sender
+from commscaffoldd.core.tap import Tap
 
 SENDER_STOP: Final = 1.0  # seconds
 
@@ -76,6 +77,11 @@ class Core:
         busy = self.pool.stop(timeout)
         self.sender.stop(SENDER_STOP)
         return busy
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have this hear of all messages from now on; `None`: nobody. Any thread."""
+        self.reactor.tap = tap
+        self.path.engine.set_tap(tap)
 
     def gauges(self) -> dict[str, int]:
         """The numbers of the moment. The reactor's thread, or any once that has ended."""

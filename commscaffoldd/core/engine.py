@@ -19,6 +19,7 @@ from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.moving import ConnectionState, Snapshot
 from commscaffoldd.core.slot import Ready, Reply, Slot
+from commscaffoldd.core.tap import Tap
 
 VARIABLE: Final = "COMMSCAFFOLDD_ENGINE"
 EngineName: TypeAlias = Literal["python", "native"]
@@ -70,6 +71,9 @@ class Engine(Protocol):
 
         What they do not take stays, and leaves by `poll`. The sender's thread and the reactor's.
         """
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have this hear of what leaves, from now on; `None`: nobody. Any thread."""
 
     def flush_soon(self, slot: Slot) -> None:
         """Have the sender write what waits in the slot's outbox. Any thread."""

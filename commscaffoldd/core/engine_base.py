@@ -25,6 +25,7 @@ from commscaffoldd.core.framing import FrameError
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Outlet, Ready, Slot, State
 from commscaffoldd.core.strangers import describe_stranger
+from commscaffoldd.core.tap import Tap
 
 LINGER: Final = 1.0  # seconds that a closing connection waits for the peer's end
 _DRAINING: Final = State.DRAINING
@@ -63,6 +64,7 @@ class EngineBase(ABC):
         self._unpark = unpark
         self.flush_soon = flush_soon
         self.send_buffer = connections.send_buffer
+        self.tap: Tap | None = None
         self.counters = Counters()
         self.deferrals = Deferrals(self.wake)
         self.pool = ConnectionPool(connections.initial, connections.max, connections.recycle_delay, self, make_slot)
@@ -76,6 +78,10 @@ class EngineBase(ABC):
         self._asked_close: deque[tuple[Slot, int, str, bool]] = deque()
         self._asked_resume: set[Slot] = set()
         self._asked_drained: set[Slot] = set()
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """See `Engine.set_tap`."""
+        self.tap = tap
 
     # -- what an engine proper does ------------------------------------------------------------------------
 

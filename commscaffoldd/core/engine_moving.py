@@ -132,7 +132,10 @@ class MovingEngine(EngineBase):
     def seal(self, slot: Slot, queued: int) -> list[Reply]:
         """Nothing can be queued any more: the other worker has it. Gives what came after the snapshot."""
         self.counters.messages_out += queued  # they are among the bytes that the other worker sends
-        return self._seal(slot)[queued:]
+        outbox = self._seal(slot)
+        if self.tap is not None and queued:
+            self.tap.sent(slot, slot.connection, outbox[:queued])
+        return outbox[queued:]
 
     def release(self, slot: Slot) -> str:
         """Forget a sealed connection. It is no closing: it lives on elsewhere.

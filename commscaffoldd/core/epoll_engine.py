@@ -211,6 +211,8 @@ class EpollEngine(MovingEngine):
             if client is None or slot.blocked:
                 return
             if slot.outbox:
+                if (tap := self.tap) is not None:
+                    tap.sent(slot, slot.connection, slot.outbox)
                 encode_outbox(slot, counters)
             try:
                 slot.blocked = not send_chunks(slot, client, counters)

@@ -23,6 +23,7 @@ from commscaffoldd.core.request import LifecycleCall
 from commscaffoldd.core.route import Route
 from commscaffoldd.core.session import unpack_session
 from commscaffoldd.core.slot import Slot
+from commscaffoldd.core.tap import Tap
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Reactor:
         self._shed_at = 0.0  # monotonic: when a queue that is still full is relieved of those who do not read
         self.counters = dispatcher.counters
         self._steps: list[Callable[[], bool]] = []
+        self.tap: Tap | None = None  # set by any thread
         self._stop_timeout: float | None = None
 
     # -- any thread ----------------------------------------------------------------------------------------
@@ -122,8 +124,11 @@ class Reactor:
         if backlog.full or room <= 0:
             self._mind_full_queue()
         batch = self._engine.poll(dispatcher.longest_wait(longest), 0 if backlog.full else room)
+        tap = self.tap
         if batch.opened:
-            self._open(batch)
+            self._open(batch, tap)
+        if tap is not None and (arrived := batch.arrived):
+            tap.received(arrived)
         dispatcher.dispatch(batch)
         for slot, connection, reason, detail in batch.closed:
             self._closed(slot, connection, reason, detail)
@@ -152,7 +157,7 @@ class Reactor:
         while excess > 0 and (freed := self._engine.shed_slow_reader()):
             excess -= freed
 
-    def _open(self, batch: Batch) -> None:
+    def _open(self, batch: Batch, tap: Tap | None) -> None:
         opened = self._lifecycle.opened
         for slot in batch.opened:
             connection = slot.connection
@@ -160,6 +165,8 @@ class Reactor:
                 continue
             if self._flood is not None:
                 self._flood.open(slot, batch.now)
+            if tap is not None:
+                tap.opened(slot, connection)
             if opened is not None:
                 self._dispatcher.submit(slot, [LifecycleCall(connection, "", opened)])
             logger.debug(f"opened: {connection.peer} on {connection.listen}", extra={"connection": connection.id})
@@ -167,6 +174,8 @@ class Reactor:
     def _closed(self, slot: Slot, connection: Connection, reason: str, detail: str) -> None:
         self._engine.deferrals.ending(connection)
         closed = self._lifecycle.closed
+        if (tap := self.tap) is not None:
+            tap.closed(connection, reason)
         if closed is not None:
             self._dispatcher.submit(slot, [LifecycleCall(connection, reason, closed)])
         level = logging.WARNING if reason in reasons.MISBEHAVIOUR else logging.DEBUG

@@ -47,11 +47,17 @@ class Report(Protocol):
     def config_text(self) -> str:
         """The text of the configuration file, as the canary read it."""
 
+    @property
+    def replayed(self) -> int:
+        """Messages of a capture that were played."""
+
 
 class CanaryCode(Protocol):
     """The worker package's part of a canary."""
 
-    def fork_canary(self, path: Path, log: LogFile, close_fds: Iterable[int]) -> Canary:
+    def fork_canary(
+        self, path: Path, log: LogFile, close_fds: Iterable[int], replay: Path | None, timeout: float
+    ) -> Canary:
         """Fork it."""
 
     def read_report(self, data: bytes, wait_status: int) -> Report:
@@ -75,12 +81,14 @@ class CanaryWatch:
         """The descriptor that other children have to close."""
         return [self._fd] if self._fd >= 0 else []
 
-    def start(self, path: Path, log: LogFile, close_fds: Iterable[int], timeout: float) -> None:
-        """Fork the canary; it has `timeout` seconds. Raises OSError."""
+    def start(
+        self, path: Path, log: LogFile, close_fds: Iterable[int], timeout: float, replay: Path | None = None
+    ) -> None:
+        """Fork the canary, to play a capture perhaps; it has `timeout` seconds. Raises OSError."""
         master = os.getpid()
         try:
             with held_back():
-                canary = self._code.fork_canary(path, log, close_fds)
+                canary = self._code.fork_canary(path, log, close_fds, replay, timeout)
         finally:
             if os.getpid() != master:
                 os._exit(1)  # a child that comes back here, by whatever fault, would be a second master

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final, Protocol
 
 from commscaffoldd.master.answers import MoveAnswer, ReloadAnswer, UpgradeAnswer
+from commscaffoldd.master.capture import Captures
 from commscaffoldd.master.control import ControlRequest
 from commscaffoldd.master.handover import Outcome
 from commscaffoldd.master.lines import JsonObject
@@ -32,8 +34,10 @@ class Operations(Protocol):
     def stop_now(self, progress: Callable[[str], None]) -> None:
         """Stop at once."""
 
-    def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
-        """Reload."""
+    def reload(
+        self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None], replay: Path | None = None
+    ) -> None:
+        """Reload; the canary plays this capture first, if there is one."""
 
     def scale(self, count: int, progress: Callable[[str], None], done: Callable[[str], None]) -> None:
         """Have so many workers."""
@@ -51,7 +55,9 @@ class Operations(Protocol):
 class Commands:
     """Answers control requests, with the master's help and the workers'."""
 
-    def __init__(self, operations: Operations, fleet: Fleet, questions: Questions, pid: int) -> None:
+    def __init__(
+        self, operations: Operations, fleet: Fleet, questions: Questions, captures: Captures, pid: int
+    ) -> None:
         self._operations = operations
         self._fleet = fleet
         self._questions = questions
@@ -67,6 +73,7 @@ class Commands:
             "connections": self._connections,
             "routes": self._routes,
             "release": self._release,
+            "capture": captures.begin,
         }
 
     def handle(self, request: ControlRequest) -> None:
@@ -93,10 +100,15 @@ class Commands:
             self._operations.stop(None if timeout is None else float(timeout), request.progress)
 
     def _reload(self, request: ControlRequest) -> None:
+        replay = request.message.get("replay")
+        if replay is not None and not (isinstance(replay, str) and replay.startswith("/")):
+            request.fail([f"replay is {replay!r}; allowed: the absolute path of a capture"])
+            return
+
         def done(result: ReloadAnswer) -> None:
             _tell(request, result, workers=result.new_pids, retiring=result.old_pids)
 
-        self._operations.reload(request.progress, done)
+        self._operations.reload(request.progress, done, None if replay is None else Path(replay))
 
     def _upgrade(self, request: ControlRequest) -> None:
         old = {"old_pid": self._pid, "old_version": __version__}

@@ -45,6 +45,18 @@ class ControlRequest:
         self._client.send({"ok": True, **values})
         self._client.finish()
 
+    def pass_descriptor(self, fd: int, **values: Any) -> bool:  # noqa: ANN401  # whatever JSON can say
+        """A line that a descriptor comes with; a copy of it: the caller's stays his.
+
+        Returns:
+            Whether it is on its way; not if the client has gone, or does not read.
+        """
+        return self._client.stream.send_descriptor({"descriptor": True, **values}, fd)
+
+    def when_gone(self, callback: Callable[[], None]) -> None:
+        """Have this called once the connection has ended, whoever ends it."""
+        self._client.gone = callback
+
     def answer_and_stay(self, **values: Any) -> None:  # noqa: ANN401  # whatever JSON can say
         """The final line, after which progress lines follow until the master closes the connection."""
         self._client.send({"ok": True, **values})
@@ -151,6 +163,7 @@ class _Client:
         self._loop = loop
         self._server = server
         self.asked = False
+        self.gone: Callable[[], None] | None = None
         self._idle = loop.call_later(IDLE, self.close)
         self.stream = LineStream(loop, connected, self, MAX_REQUEST, MAX_UNSENT)
 
@@ -178,3 +191,6 @@ class _Client:
         self._idle.cancel()
         self.stream.close()
         self._server.forget(self)
+        gone, self.gone = self.gone, None
+        if gone is not None:
+            gone()

@@ -56,8 +56,8 @@ def request(path: Path, command: Mapping[str, Any], timeout: float, on_progress:
     `timeout` is the longest silence, in seconds. Raises NotRunning, also if the master ends meanwhile, NotPermitted
     and ControlTimeout.
     """
-    with _connected(path, timeout) as connection:
-        _send(connection, path, command, timeout)
+    with connected(path, timeout) as connection:
+        send_command(connection, path, command, timeout)
         for message in _lines(connection, path, timeout):
             if "progress" in message:
                 on_progress(str(message["progress"]))
@@ -72,8 +72,8 @@ def stop(path: Path, *, now: bool, drain: float | None, timeout: float, on_progr
     `drain`: seconds for a graceful stop, None for as many as the daemon is configured with. `timeout` is the longest
     silence, in seconds. Raises what `request` raises, and StopRefused.
     """
-    with _connected(path, timeout) as connection:
-        _send(connection, path, {"command": "stop", "now": now, "timeout": drain}, timeout)
+    with connected(path, timeout) as connection:
+        send_command(connection, path, {"command": "stop", "now": now, "timeout": drain}, timeout)
         messages = _lines(connection, path, timeout)
         first = next(messages, None)
         if first is None:
@@ -94,7 +94,8 @@ def stop(path: Path, *, now: bool, drain: float | None, timeout: float, on_progr
 
 
 @contextlib.contextmanager
-def _connected(path: Path, timeout: float) -> Iterator[socket.socket]:
+def connected(path: Path, timeout: float) -> Iterator[socket.socket]:
+    """A connection to the control socket. Raises NotRunning, NotPermitted and ControlTimeout."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
         connection.settimeout(timeout)
         try:
@@ -108,7 +109,8 @@ def _connected(path: Path, timeout: float) -> Iterator[socket.socket]:
         yield connection
 
 
-def _send(connection: socket.socket, path: Path, command: Mapping[str, Any], timeout: float) -> None:
+def send_command(connection: socket.socket, path: Path, command: Mapping[str, Any], timeout: float) -> None:
+    """Send a command; not to a master that has closed already, which may have said why. Raises ControlTimeout."""
     try:
         connection.sendall(msgspec.json.encode(command) + b"\n")
     except TimeoutError:

@@ -68,6 +68,19 @@ class LineStream:
         if self.open and len(self._unsent) > self._max_unsent:
             self._end(f"{len(self._unsent)} bytes are not taken by the other side")
 
+    def send_descriptor(self, message: JsonObject, fd: int) -> bool:
+        """Send one object and a descriptor with it, now or not at all; gives whether it was sent."""
+        if not self.open or self._closing or self._unsent:
+            return False
+        data = msgspec.json.encode(message) + b"\n"
+        try:
+            sent = socket.send_fds(self._socket, [data], [fd])
+        except OSError:
+            return False
+        self._unsent += data[sent:]
+        self._flush()
+        return True
+
     def close_when_sent(self) -> None:
         """Send what waits, then close; what comes in is no longer heard."""
         self._closing = True

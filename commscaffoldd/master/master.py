@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from commscaffoldd.core.counters import Statistics
 from commscaffoldd.master.batch import FAILURE, Batch, BatchResult
 from commscaffoldd.master.canary_watch import CanaryCode
+from commscaffoldd.master.capture import Captures
 from commscaffoldd.master.children import Children
 from commscaffoldd.master.commands import Commands
 from commscaffoldd.master.control import ControlServer
@@ -101,9 +102,11 @@ class Master:
             spawn=Spawner(code.run_worker, self._private_fds).spawn,
             answered=self._questions.answered,
             handing_over=self._handovers.heard,
+            born=lambda worker: self._captures.worker_born(worker),  # noqa: PLW0108  # it is made below
             gone=self._worker_gone,
             first_number=first,
         )
+        self._captures = Captures(lambda: self._fleet.living, lambda: self._generation.config)
         self._retirements = Retirements(
             self._loop,
             self._fleet,
@@ -292,7 +295,7 @@ class Master:
         self._rows.add(totals)
 
     def _open_control(self) -> None:
-        commands = Commands(self._operations, self._fleet, self._questions, os.getpid())
+        commands = Commands(self._operations, self._fleet, self._questions, self._captures, os.getpid())
         self._control = ControlServer(self._loop, self._generation.config.control_socket, commands.handle)
 
     def _worker_gone(self, worker: Worker) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from commscaffoldd.master.answers import ReloadAnswer, UpgradeAnswer
 from commscaffoldd.master.handover import Handovers, Outcome
@@ -81,9 +82,11 @@ class MasterOperations:
             self._stopping.check()
         self._replacement.check()
 
-    def reload(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
-        """Reload, unless something else is going on."""
-        self._renewal.begin(progress, done)
+    def reload(
+        self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None], replay: Path | None = None
+    ) -> None:
+        """Reload, unless something else is going on; the canary plays this capture first, if there is one."""
+        self._renewal.begin(progress, done, replay)
 
     def upgrade(self, progress: Callable[[str], None], done: Callable[[UpgradeAnswer], None]) -> None:
         """Execute the installed program anew, and give it everything."""

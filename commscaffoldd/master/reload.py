@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final, Protocol
 
 from commscaffoldd.config.errors import ConfigErrors
@@ -62,12 +63,14 @@ class Reload:
         before: Generation,
         canary_code: CanaryCode,
         open_log: OpenLog,
+        replay: Path | None,
         progress: Callable[[str], None],
         done: Callable[[ReloadResult], None],
     ) -> None:
         self._fleet = fleet
         self._before = before
         self._open_log = open_log
+        self._replay = replay
         self._progress = progress
         self._done = done
         self._canary = CanaryWatch(loop, children, canary_code, self._judged)
@@ -77,10 +80,12 @@ class Reload:
 
     def start(self, close_fds: Iterable[int]) -> None:
         """Send the canary ahead. `close_fds`: the master's descriptors, none of which are the canary's business."""
-        self._progress("checking configuration and plugins in a canary")
+        also = f", and playing {self._replay} through it" if self._replay is not None else ""
+        self._progress(f"checking configuration and plugins in a canary{also}")
         config = self._before.config
         try:
-            self._canary.start(config.path, self._before.log, close_fds, config.daemon.start_timeout)
+            timeout = config.daemon.start_timeout
+            self._canary.start(config.path, self._before.log, close_fds, timeout, self._replay)
         except OSError as error:
             self._refuse((f"the canary cannot be forked: {error.strerror}",), FAILURE)
 
@@ -106,6 +111,8 @@ class Reload:
         elif not report.ok:
             self._refuse(tuple(report.errors), CONFIGURATION)
         else:
+            if self._replay is not None:
+                self._progress(f"its handlers have answered {report.replayed} messages")
             self._prepare(report.config_text)
 
     def _prepare(self, text: str) -> None:

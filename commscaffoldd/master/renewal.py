@@ -62,8 +62,10 @@ class Renewal:
         self._done: Callable[[ReloadAnswer], None] = _to_nobody
         self.last: LastReload | None = None
 
-    def begin(self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None]) -> None:
-        """Reload; refused if something else is going on."""
+    def begin(
+        self, progress: Callable[[str], None], done: Callable[[ReloadAnswer], None], replay: Path | None
+    ) -> None:
+        """Reload; refused if something else is going on. The canary plays this capture first, if there is one."""
         if self._standing.state != "running":
             text = f"the daemon is {self._standing.state}; a reload is possible when it is running"
             LOG.warning(f"a reload was refused: {text}")
@@ -81,6 +83,7 @@ class Renewal:
             before=before,
             canary_code=self._canary_code,
             open_log=lambda config: open_configured_log(config, self._default_log),
+            replay=replay,
             progress=progress,
             done=self._judged,
         )

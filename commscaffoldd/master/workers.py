@@ -131,6 +131,7 @@ class Fleet:
         spawn: Spawn,
         answered: Callable[[Worker, JsonObject], None],
         handing_over: Callable[[Worker, JsonObject], None],
+        born: Callable[[Worker], None],
         gone: Callable[[Worker], None],
         first_number: int = 1,
     ) -> None:
@@ -140,6 +141,7 @@ class Fleet:
         self._spawn = spawn
         self._answered = answered
         self._handing_over = handing_over
+        self._born = born
         self._gone = gone
         self.next_number = first_number
         self.living: list[Worker] = []
@@ -168,6 +170,7 @@ class Fleet:
         worker.stream = LineStream(self._loop, channel, _Channel(self, worker), _MAX_LINE, _MAX_UNSENT)
         self._children.add(pid, lambda status: self._ended(worker, status))
         self.living.append(worker)
+        self._born(worker)
         seconds = generation.config.daemon.start_timeout
         self._set_timer(worker, seconds, lambda: self._too_late(worker, seconds))
         return worker

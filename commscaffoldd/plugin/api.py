@@ -48,12 +48,15 @@ class WorkerInfo:
     """What the hooks `worker_started` and `worker_stopping` are told.
 
     Attributes:
-        number: the worker's number, from 1; a replacement has the number of the one it replaces.
+        number: the worker's number, from 1; a replacement has the number of the one it replaces. 0 in a canary.
         pid: the worker's process ID.
+        canary: whether this is no worker but a canary, which plays a capture through the handlers before a reload
+            (`reload --replay`): the place to use a scratch database, and to call nobody outside.
     """
 
     number: int
     pid: int
+    canary: bool = False
 
 
 def handler(

@@ -43,6 +43,8 @@ def worker_started(worker: WorkerInfo, settings: Mapping[str, Any]) -> object:
 
     What the return annotation names, and is returned, is given to handlers, middleware, timers and later hooks whose
     parameters have that annotation. It may be `async def`: then it runs on the event loop.
+
+    Also in a canary that plays a capture (`reload --replay`), with `worker.canary` set: its handlers are called next.
     """
 
 

@@ -16,6 +16,7 @@ from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.host import PluginHost, RunAsync, WorkerInfo
 from commscaffoldd.worker.assembly import SERVICE_STOP, Worker
+from commscaffoldd.worker.capture.captures import Captures
 from commscaffoldd.worker.channel import Channel, Command, send
 from commscaffoldd.worker.handover.orders import Orders
 from commscaffoldd.worker.launch import Launch
@@ -33,6 +34,7 @@ CRASHED: Final = 1
 FAILED_TO_START: Final = 3
 MASTER_DIED: Final = 4
 
+CAPTURE_STOP: Final = 1.0  # seconds in which a worker that stops brings its last records to whoever captures
 ORPHAN_STOP: Final = 0.5  # seconds in which a worker whose master has died finishes what it has
 ORPHAN_END: Final = 0.9  # seconds after which it ends, whatever it is doing
 
@@ -88,6 +90,7 @@ class _Process:
         self._event_loop = event_loop
         self._host = host
         self._worker = worker
+        self._captures = Captures(worker.core, launch.number, os.getpid())
         self._exit_code = STOPPED
         self._stop_by = float("inf")  # monotonic
         self._channel = Channel(
@@ -112,7 +115,8 @@ class _Process:
         gc.freeze()
         threading.excepthook = _end_with_thread
         self._worker.start(Reports(self._worker.quarantine, self._channel.tell))
-        Orders(self._launch.orders, self._worker.core, self._worker.endpoints, self._channel.tell)
+        core, endpoints = self._worker.core, self._worker.endpoints
+        Orders(self._launch.orders, core, endpoints, self._channel.tell, self._captures.begin)
         self._channel.start()
         self._channel.tell({"event": "ready"})
         try:
@@ -132,6 +136,7 @@ class _Process:
         self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()), _run_async(event_loop))
         if event_loop is not None:
             event_loop.stop(SERVICE_STOP)
+        self._captures.stop(CAPTURE_STOP)
 
     def _begin_stop(self, timeout: float) -> None:
         self._stop_by = min(self._stop_by, time.monotonic() + timeout)

@@ -106,7 +106,7 @@ class FakeCanary:
     """A canary that reads the configuration and does what it says."""
 
     @staticmethod
-    def fork_canary(path: Path, _log: LogFile, close_fds: Iterable[int]) -> Canary:
+    def fork_canary(path: Path, _log: LogFile, close_fds: Iterable[int], *_: object) -> Canary:
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:

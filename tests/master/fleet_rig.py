@@ -87,6 +87,7 @@ class FleetRig:
             spawn=self.spawn,
             answered=self.questions.answered,
             handing_over=lambda _worker, _message: None,
+            born=lambda _: None,
             gone=self.questions.gone,
         )
 

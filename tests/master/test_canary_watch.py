@@ -22,7 +22,7 @@ class ShellCanary:
     def __init__(self, script: str) -> None:
         self.script = script
 
-    def fork_canary(self, _path: Path, _log: LogFile, _close_fds: Iterable[int]) -> Canary:
+    def fork_canary(self, _path: Path, _log: LogFile, _close_fds: Iterable[int], *_: object) -> Canary:
         reading, writing = os.pipe()
         process = subprocess.Popen(["/bin/sh", "-c", self.script], stdout=writing)
         process.returncode = 0  # reaped by the watch

@@ -116,3 +116,17 @@ def test_after_close_nothing_happens(heard: Heard, peer: Peer) -> None:
     peer[0].drain()
     assert peer[1].recv(10) == b""
     assert heard.ends == []
+
+
+def test_a_descriptor_comes_with_its_line_or_not_at_all(peer: Peer) -> None:
+    stream, theirs = peer
+    with socket.socket() as given:
+        assert stream.send_descriptor({"worker": 1}, given.fileno())
+        data, fds, _, _ = socket.recv_fds(theirs, 1000, 4)
+        assert (data, len(fds)) == (b'{"worker":1}\n', 1)
+        socket.socket(fileno=fds[0]).close()
+        while not stream.unsent:
+            stream.send({"text": "x" * 1000})
+        assert not stream.send_descriptor({"worker": 2}, given.fileno())  # it would overtake what waits
+        stream.close()
+        assert not stream.send_descriptor({"worker": 3}, given.fileno())

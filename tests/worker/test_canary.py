@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from commscaffoldd.capture.records import Received
 from commscaffoldd.log import LogFile, open_log
 from commscaffoldd.worker.canary import Canary, CanaryReport, fork_canary, read_report
+from tests.capture.examples import write_capture
 
 PLUGIN = "from commscaffoldd import handler, hookimpl\n@handler(5)\ndef greet(request): ...\n"
 
@@ -121,3 +123,58 @@ def test_it_holds_none_of_the_callers_descriptors(folder: Path, log: LogFile) ->
 
 def test_one_that_takes_too_long() -> None:
     assert "took longer than daemon.start_timeout" in Canary(1, 2).timed_out().errors[0]
+
+
+# -- with a capture ------------------------------------------------------------------------------------------
+
+WORKS = PLUGIN.replace("...", "return request.body")
+
+
+def replayed(folder: Path, log: LogFile, source: str, timeout: float = 10.0) -> CanaryReport:
+    (folder / "plugins" / "greet.py").write_text(source)
+    path = folder / "x.cap"
+    if not path.exists():
+        write_capture(path, *(Received(number, "1.0.0", 5, number, b"") for number in (1, 2)))
+    with warnings.catch_warnings():
+        if threading.active_count() > 1:
+            warnings.simplefilter("ignore", DeprecationWarning)
+        canary = fork_canary(folder / "x.toml", log, (), path, timeout)
+    with os.fdopen(canary.fd, "rb") as pipe:
+        data = pipe.read()
+    return read_report(data, os.waitpid(canary.pid, 0)[1])
+
+
+def test_it_plays_a_capture(folder: Path, log: LogFile) -> None:
+    report = replayed(folder, log, WORKS)
+    assert (report.ok, report.errors, report.replayed) == (True, [], 2)
+
+
+def test_plugins_know_that_they_rehearse(folder: Path, log: LogFile) -> None:
+    source = WORKS + (
+        "@hookimpl\ndef worker_started(worker):\n"
+        "    assert (worker.number, worker.canary) == (0, True)\n    raise RuntimeError('told')\n"
+    )
+    report = replayed(folder, log, source)
+    assert not report.ok
+    assert "told" in report.errors[0]
+
+
+def test_a_handler_that_hangs_is_named_in_time(folder: Path, log: LogFile) -> None:
+    report = replayed(folder, log, PLUGIN.replace("...", "__import__('time').sleep(60)"), timeout=1.0)
+    (error,) = report.errors
+    assert "record 2: message ID 5, handler greet of plugin greet: is still running" in error
+
+
+def test_handlers_that_take_too_long_together(folder: Path, log: LogFile) -> None:
+    write_capture(folder / "x.cap", *(Received(number, "1.0.0", 5, number, b"") for number in range(1000)))
+    report = replayed(folder, log, PLUGIN.replace("...", "__import__('time').sleep(0.01)"), timeout=0.5)
+    assert not report.ok
+    assert "daemon.start_timeout (0.5 s) was nearly over" in report.errors[0]
+
+
+def test_a_capture_that_cannot_be_read(folder: Path, log: LogFile) -> None:
+    (folder / "x.cap").write_text("nothing of the kind")
+    assert "this is no capture" in replayed(folder, log, WORKS).errors[0]
+    (folder / "x.cap").unlink()
+    (folder / "x.cap").mkdir()
+    assert "Is a directory: the daemon's user must be able to read it" in replayed(folder, log, WORKS).errors[0]

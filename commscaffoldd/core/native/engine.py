@@ -27,6 +27,7 @@ from commscaffoldd.core.native.wire import TroubleKind, Wire
 from commscaffoldd.core.native.writer import Writer
 from commscaffoldd.core.settings import ConnectionSettings, FrameSettings, LoginSettings
 from commscaffoldd.core.slot import Ready, Reply, Slot, State
+from commscaffoldd.core.tap import Tap
 
 _FAILED: Final = int(TroubleKind.FAILED)
 _ENDED: Final = int(TroubleKind.ENDED)
@@ -140,6 +141,11 @@ class NativeEngine(MovingEngine):
         for slot in writer.write(slots if type(slots) is list else list(slots), counters):
             self.send_queue.put(slot)
         self._writers.append(writer)
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """See `Engine.set_tap`."""
+        super().set_tap(tap)
+        self.wire.tap = tap  # where the writers look
 
     def landed(self, freed: Iterable[NativeSlot], failed: Iterable[tuple[NativeSlot, int]]) -> None:
         """Something has been sent, or could not be. Any thread; writers call it.

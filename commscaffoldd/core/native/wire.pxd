@@ -42,6 +42,7 @@ cdef struct Totals:
 
 
 cdef class Wire:
+    cdef public object tap  # hears of what leaves, see tap.py; None: nobody does
     cdef int _epoll
     cdef int64_t _send_buffer
     cdef Py_ssize_t _per_connection

@@ -6,6 +6,7 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.framing import Frame
 from commscaffoldd.core.native.slot import NativeSlot
 from commscaffoldd.core.slot import Ready, Slot, State
+from commscaffoldd.core.tap import Tap
 
 # Slots are of the native kind here: see slot.pyi.
 
@@ -18,6 +19,7 @@ class TroubleKind(enum.IntFlag):
     DESCRIPTOR = 5
 
 class Wire:
+    tap: Tap | None
     def __init__(self, send_buffer: int, per_connection: int) -> None: ...
     def shut(self) -> None: ...
     def register(self, fd: int, events: int, /) -> None: ...

@@ -8,7 +8,7 @@ One system call for each connection and batch. A writer belongs to one thread at
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
-from commscaffoldd.core.native.flight cimport SCRATCH_SIZE, begin_flight, fly as fly_one
+from commscaffoldd.core.native.flight cimport SCRATCH_SIZE, Flight, begin_flight, fly as fly_one
 from commscaffoldd.core.native.slot cimport NativeSlot
 
 cdef Py_ssize_t FIRST_FLIGHTS = 64
@@ -51,11 +51,14 @@ cdef class Writer:
         """Begin a flight for each slot that has something to send; give those that somebody else is writing to."""
         cdef NativeSlot slot
         cdef list freed = [], busy = []
+        cdef object tap = self._wire.tap
         self._reserve(len(slots))
         self._flying = 0
         for slot in slots:
             if begin_flight(slot, &self._flights[self._flying]):
                 self._flying += 1
+                if tap is not None:
+                    tell(tap, slot, &self._flights[self._flying - 1])
             elif slot.writing:
                 busy.append(slot)
             else:
@@ -96,3 +99,16 @@ cdef class Writer:
             self._flights = more
             self._capacity = flights
         return 0
+
+
+cdef int tell(object tap, NativeSlot slot, Flight* flight) except -1:
+    """Tell a tap what has begun to fly. It may let other threads in: the flight is ours, and so is its slot's writing."""
+    cdef Py_ssize_t index
+    cdef object connection = slot.connection
+    cdef list replies = [
+        (flight.replies[index].message_id, flight.replies[index].sequence, <object> flight.replies[index].body)
+        for index in range(flight.count)
+    ]
+    if replies:
+        tap.sent(slot, connection, replies)
+    return 0

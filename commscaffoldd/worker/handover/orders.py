@@ -1,4 +1,4 @@
-"""What the master orders: to hand connections over, or to take some. Each order brings the descriptors that it needs.
+"""What the master orders: to hand connections over, to take some, to record. Each order brings its descriptors.
 
 A sequenced-packet socket of its own, since the channel's lines cannot carry descriptors: one packet is one order, a
 JSON object with one end of a stream socket pair for each worker at the other end.
@@ -32,6 +32,7 @@ class Orders:
         core: Core,
         endpoints: Mapping[str, Endpoint],
         tell: Callable[[Mapping[str, Any]], None],
+        capture: Callable[[Mapping[str, Any], socket.socket], None],
     ) -> None:
         """Begin to listen.
 
@@ -40,12 +41,14 @@ class Orders:
             core: has the connections, and gets others.
             endpoints: by configured address.
             tell: tells the master how far a handover is.
+            capture: begins a capture, into a socket that it owns then.
         """
         self._orders = orders
         self._core = core
         self._engine = core.path.engine
         self._endpoints = endpoints
         self._tell = tell
+        self._capture = capture
         self._leaving = False
         self._waiting: deque[tuple[Mapping[str, Any], list[ParcelStream]]] = deque()
         self._current: Leaving | None = None
@@ -65,10 +68,14 @@ class Orders:
                 return
             for fd in fds:  # a program that a plugin starts must not hold a stream open: its end tells of a death
                 os.set_inheritable(fd, False)
-            streams = [ParcelStream(socket.socket(fileno=fd)) for fd in fds]
-            self._obey(json.loads(data), streams)
+            self._obey(json.loads(data), [socket.socket(fileno=fd) for fd in fds])
 
-    def _obey(self, order: Mapping[str, Any], streams: list[ParcelStream]) -> None:
+    def _obey(self, order: Mapping[str, Any], sockets: list[socket.socket]) -> None:
+        if order["order"] == "capture":
+            for one in sockets:  # none, if there was no descriptor free for it
+                self._capture(order, one)
+            return
+        streams = [ParcelStream(one) for one in sockets]
         if order["order"] == "adopt":
             for stream in streams:
                 Arrival(

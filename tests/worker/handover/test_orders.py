@@ -39,7 +39,8 @@ class Master:
             self.ends.append(ours)
             self.theirs.append(theirs)
             (listener,) = rig.core.reactor._engine._acceptor._by_fd.values()  # type: ignore[attr-defined]
-            Orders(theirs, rig.core, {listener.endpoint.address: listener.endpoint}, self.told.append)
+            endpoints = {listener.endpoint.address: listener.endpoint}
+            Orders(theirs, rig.core, endpoints, self.told.append, lambda *_: None)
 
     def hand_over(self, number: int, count: int | None, timeout: float = 10.0) -> None:
         giving, taking = socket.socketpair()
