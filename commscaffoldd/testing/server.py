@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, Unpack
 
 from msgspec import structs
 
-from commscaffoldd.client import FrameClient
+from commscaffoldd.client import AsyncClient, Client, FrameClient
+from commscaffoldd.client.settings import Options
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Statistics
+from commscaffoldd.core.layout import Layout
 from commscaffoldd.log.logfile import LogFile
 from commscaffoldd.plugin.host import PluginHost
 from commscaffoldd.testing.failures import PATIENCE, Errors, caught_errors
@@ -55,8 +57,8 @@ class Server:
         self.host = host
         self.config = config
         self.errors = Errors()
-        self._clients: list[FrameClient] = []
         self._undo = contextlib.ExitStack()
+        self._clients = contextlib.ExitStack()  # ended before the rest
         self._sockets: list[ListenSocket] = []
         self._worker: Worker | None = None
 
@@ -106,8 +108,7 @@ class Server:
         if worker is None:
             return
         with self._undo:
-            for client in self._clients:
-                client.close()
+            self._clients.close()
             worker.reactor.stop(STOP)
             self._reactor.join(2 * STOP)
             busy = worker.stop(STOP)
@@ -134,23 +135,43 @@ class Server:
         slots = sorted(self._worker.engine.open_slots(), key=lambda slot: slot.opened_at)
         return tuple(slot.connection for slot in slots if slot.connection is not None)
 
-    def client(self, listener: int = 0, timeout: float = PATIENCE) -> FrameClient:
-        """A client, connected; it is closed at the end.
+    def client(self, listener: int = 0, **options: Unpack[Options]) -> Client:
+        """A client, connected; it is closed at the end. It does not reconnect by itself.
 
         Args:
             listener: which `[[listen]]`, from 0; the client speaks its layout.
-            timeout: seconds that a call may take.
+            options: those of `commscaffoldd.client.Client`: `timeout`, say, or `on_push`.
         """
-        listen = self._sockets[listener].listen
-        made = FrameClient(
-            self.addresses[listener],
-            self.config.layout_of(listen),
-            timeout,
-            max_body=self.config.frame.max_body,
-            default_id=listen.default_id,
-        )
-        self._clients.append(made)
+        made = Client(self.addresses[listener], self._layout(listener), **self._options(listener, options))
+        self._clients.callback(made.close)
         return made
+
+    def async_client(self, listener: int = 0, **options: Unpack[Options]) -> AsyncClient:
+        """A client for asyncio, to be connected: `async with server.async_client() as client: ...`.
+
+        Args:
+            listener: as for `client`.
+            options: as for `client`.
+        """
+        return AsyncClient(self.addresses[listener], self._layout(listener), **self._options(listener, options))
+
+    def frame_client(self, listener: int = 0, timeout: float = PATIENCE) -> FrameClient:
+        """A client that sends and receives frame by frame, connected; it is closed at the end.
+
+        Args:
+            listener: as for `client`.
+            timeout: seconds that each step may take.
+        """
+        default_id = self._sockets[listener].listen.default_id
+        made = FrameClient(self.addresses[listener], self._layout(listener), timeout, default_id=default_id)
+        self._clients.callback(made.close)
+        return made
+
+    def _layout(self, listener: int) -> Layout:
+        return self.config.layout_of(self._sockets[listener].listen)
+
+    def _options(self, listener: int, options: Options) -> Options:
+        return {"reconnect": None, "default_id": self._sockets[listener].listen.default_id, **options}
 
     def until(self, condition: Callable[[], Value], timeout: float = PATIENCE) -> Value:
         """Wait until the condition holds: for what the daemon does behind a client's back, a hook, say.

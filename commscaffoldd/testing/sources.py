@@ -54,14 +54,17 @@ def find_sources(named: Iterable[Named], folders: Sequence[Path]) -> dict[str, S
 
 
 def plugin_around(file: Path, top: Path) -> Path | None:
-    """The plugin in whose folder a file lies: the outermost package around it, if there is one below `top`."""
+    """The plugin in whose folder a file lies: the outermost package around it.
+
+    Args:
+        file: the file.
+        top: where to stop looking for a package; it may be one itself, or within one.
+    """
     package: Path | None = None
     for folder in file.parents:
-        if folder == top or not folder.is_relative_to(top):
-            break
         if (folder / "__init__.py").is_file():
             package = folder
-        elif package is not None:
+        elif package is not None or folder == top or not folder.is_relative_to(top):
             break
     return package
 

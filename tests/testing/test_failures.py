@@ -73,7 +73,7 @@ def test_a_hook_that_fails_fails_the_test(author: Author) -> None:
         "plugins/greet/test_greet.py",
         """\
         def test_leave(server):
-            server.client().call(0)
+            server.frame_client().call(0)
         """,
     )
 

@@ -82,3 +82,31 @@ def test_it_can_be_left_out(author: Author) -> None:
     author.write("plugins/greet/tests/test_greet.py", TEST_GREET)
     done = author.run_process("-q", "-p", "no:commscaffoldd")
     assert "fixture 'server' not found" in done.stdout
+
+
+def test_clients_of_each_kind(author: Author) -> None:
+    author.write("plugins/greet/__init__.py", GREET)
+    author.write(
+        "plugins/greet/test_greet.py",
+        """\
+        import asyncio
+
+        def test_async(server):
+            async def call():
+                async with server.async_client(timeout=3) as client:
+                    return await client.call(1001, "ann", reply=str)
+
+            assert asyncio.run(call()) == "hello, ann"
+
+        def test_frames(server):
+            client = server.frame_client()
+            client.send(1001, b"ann", sequence=77)
+            assert client.receive() == (1001, 77, b"hello, ann")
+
+        def test_typed(server):
+            assert server.client().call(1001, "ann", reply=str) == "hello, ann"
+            assert server.until(lambda: server.connections)
+        """,
+    )
+
+    author.run().assert_outcomes(passed=3)

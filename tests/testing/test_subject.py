@@ -52,8 +52,8 @@ def test_a_marker_names_plugins_settings_and_configuration(author: Author) -> No
 
         @pytest.mark.commscaffoldd(settings={"word": "good day"})
         def test_one(server):
-            assert server.client().layout.name == "compact"
             assert server.client().call(1001, b"ann") == b"good day, ann"
+            assert server.connections[0].layout == "compact"
 
         @pytest.mark.commscaffoldd(config={"plugin": {"greet": {"word": "moin"}}})
         def test_other(server):
@@ -94,7 +94,7 @@ def test_the_projects_configuration_is_taken_over(author: Author) -> None:
         """\
         def test_both(server):
             assert [server.client(one).call(1001, b"ann") for one in (0, 1)] == [b"hello, ann"] * 2
-            assert server.client(1).layout.name == "mine"
+            assert [one.layout for one in server.connections] == ["compact", "mine"]
             assert all(one.startswith("127.0.0.1:") for one in server.addresses)
             assert "9000" not in server.address
         """,
@@ -181,3 +181,13 @@ def test_the_tests_types_are_the_plugins_types(author: Author) -> None:
     )
 
     author.run().assert_outcomes(passed=1)
+
+
+def test_the_tests_of_one_plugin_need_no_ini_file(author: Author) -> None:
+    author.write("plugins/greet/__init__.py", GREET)
+    author.write("plugins/greet/tests/__init__.py", "")
+    author.write("plugins/greet/tests/test_greet.py", TEST_GREET)
+    (author.folder / "pytest.ini").unlink()
+
+    author.run("plugins/greet").assert_outcomes(passed=1)
+    author.run("plugins/greet/tests").assert_outcomes(passed=1)
