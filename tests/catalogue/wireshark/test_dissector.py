@@ -151,9 +151,7 @@ def test_hostile_names_and_ids_of_64_bits(tmp_path: Path) -> None:
         WIDE.encode(2**64 - 1, 5, encode_error(8, 3, "")) + WIDE.encode(2**64 - 2, 0, b"") + WIDE.encode(8, 6, b"x")
     )
     write_pcap(tmp_path / "x.pcap", 9001, [(False, data)])
-    assert summaries(tmp_path / "x.pcap", script) == [
-        "error 3 (handler failed) #5; go away; reply <lambda> #6"
-    ]
+    assert summaries(tmp_path / "x.pcap", script) == ["error 3 (handler failed) #5; go away; reply <lambda> #6"]
 
 
 def test_text_in_lua_ends_where_it_should() -> None:
