@@ -16,6 +16,8 @@ pytestmark = needs_typescript
 
 PLUGIN = """
 
+from collections.abc import Iterator
+
 from commscaffoldd import Refuse, handler
 
 
@@ -37,6 +39,10 @@ def everything_json(request, body: Everything) -> Everything:
 
 @handler(15)
 def forget(request, body: Point) -> None: ...
+
+@handler(16)
+def count(request, body: int) -> Iterator[int]:
+    yield from range(body)
 
 @handler(17)
 def delete(request, body: Circle | Rect) -> Tree:

@@ -66,6 +66,13 @@ async function typed(): Promise<void> {
   await client.forget({ x: 1, y: 2 });
 }
 
+async function streams(): Promise<void> {
+  const counted: number[] = [];
+  for await (const one of client.count(1000, 500)) counted.push(one);
+  assert.deepEqual(counted, Array.from({ length: 1000 }, (_, index) => index));
+  for await (const one of client.count(1000)) if (one === 10) break;
+}
+
 async function wrong(): Promise<void> {
   const refused = await fails(client.refuse(), ErrorReply);
   assert.deepEqual([refused.code, refused.text, refused.messageId], [1007, "not today", 19]);
@@ -91,6 +98,7 @@ async function many(): Promise<void> {
 
 await client.connect();
 await typed();
+await streams();
 await wrong();
 await many();
 console.log("ready");

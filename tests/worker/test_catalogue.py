@@ -28,6 +28,7 @@ enabled = false
 
 PLUGIN = """
 from __future__ import annotations
+from collections.abc import Iterator
 import msgspec
 from commscaffoldd import handler
 
@@ -44,6 +45,9 @@ def unsaid(request): ...
 def nothing(request, body: Question) -> None: ...
 @handler(4, format="json")
 def maybe(request, body: Question) -> Question | None: ...
+@handler(5)
+def counts(request, body: int) -> Iterator[int]:
+    yield 1
 @handler(6, timeout=2.0)
 def says(request, body: str) -> str: ...
 """
@@ -75,9 +79,10 @@ def test_messages_are_what_the_handlers_signatures_say(catalogue: Catalogue) -> 
         ("unsaid", "bytes", "bytes", True, False, False),
         ("nothing", "msgpack", None, True, False, False),
         ("maybe", "json", "json", True, False, False),
+        ("counts", "msgpack", "msgpack", False, True, False),
         ("says", "str", "str", False, False, False),
     ]
-    assert [one.timeout for one in catalogue.messages] == [30.0, 30.0, 30.0, 30.0, 2.0]
+    assert [one.timeout for one in catalogue.messages] == [30.0, 30.0, 30.0, 30.0, 30.0, 2.0]
 
 
 def test_types_and_descriptions_come_from_the_source(catalogue: Catalogue) -> None:
