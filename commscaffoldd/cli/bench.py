@@ -10,12 +10,12 @@ import click
 
 from commscaffoldd.cli import exit_codes
 from commscaffoldd.cli.bench_json import bench_json
-from commscaffoldd.cli.bench_progress import progress_bar
+from commscaffoldd.cli.bench_progress import bench_progress
 from commscaffoldd.cli.bench_text import bench_text, glyphs_of
 from commscaffoldd.cli.body import read_body
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure, describe
-from commscaffoldd.cli.options import config_option, json_option, layout_option
+from commscaffoldd.cli.options import config_option, json_option, layout_option, timeout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id, to_optional_message_id
 from commscaffoldd.cli.speech import layout_for
 from commscaffoldd.client.descriptors import TooManyConnections
@@ -92,14 +92,7 @@ _DAY = 86400.0
     metavar="SECONDS",
     help="Load before that, which is not measured.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.001, _DAY),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For a reply; a connection that waits longer has failed.",
-)
+@timeout_option("For a reply; a connection that waits longer has failed.")
 @click.option(
     "--any-order",
     is_flag=True,
@@ -178,7 +171,7 @@ def _run(plan: LoadPlan) -> tuple[LoadResult, bool]:
     interrupted = False
     with contextlib.closing(load):
         try:
-            with progress_bar(plan.warm_up + plan.duration) as show:
+            with bench_progress(plan.warm_up + plan.duration) as show:
                 load.run(show)
         except KeyboardInterrupt:
             interrupted = True

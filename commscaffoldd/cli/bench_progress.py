@@ -1,45 +1,21 @@
-"""The progress of a bench: a bar on stderr, if that is a terminal."""
+"""The progress of a bench."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-import click
-
+from commscaffoldd.cli.progress import progress_bar
 from commscaffoldd.cli.units import number
 from commscaffoldd.client.load import Progress
 
 
 @contextlib.contextmanager
-def progress_bar(seconds: float, stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
+def bench_progress(seconds: float, stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
     """Gives what shows the progress of a load that takes so many seconds; elsewhere than on a terminal, nothing."""
-    stream = stream or sys.stderr
-    if not stream.isatty():
-        yield lambda _: None
-        return
-    text = ""
-
-    def behind_the_bar(_: int | None) -> str:
-        return text
-
-    with click.progressbar(
-        length=max(1, round(seconds * 1000)),
-        show_eta=False,
-        show_percent=False,
-        item_show_func=behind_the_bar,
-        file=stream,
-    ) as bar:
-
-        def show(progress: Progress) -> None:
-            nonlocal text
-            text = describe(progress, seconds)
-            bar.pos = min(round(progress.seconds * 1000), bar.length or 0)
-            bar.render_progress()
-
-        yield show
+    with progress_bar(round(seconds * 1000), stream) as show:
+        yield lambda progress: show(round(progress.seconds * 1000), describe(progress, seconds))
 
 
 def describe(progress: Progress, seconds: float) -> str:

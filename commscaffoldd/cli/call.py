@@ -7,7 +7,7 @@ import click
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure, describe
 from commscaffoldd.cli.notation import AsItIs, Hex, Json, Notation
-from commscaffoldd.cli.options import config_option, layout_option
+from commscaffoldd.cli.options import config_option, layout_option, timeout_option
 from commscaffoldd.cli.parameters import to_address, to_message_id
 from commscaffoldd.cli.speech import layout_for
 from commscaffoldd.cli.typed.body import FORMATS
@@ -43,14 +43,7 @@ from commscaffoldd.core.layout import Layout
     type=click.Choice(FORMATS),
     help="The same for a server that cannot be asked: how typed bodies are written.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001, max=86400),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For connecting, and again for message and reply.",
-)
+@timeout_option("For connecting, and again for message and reply.")
 @click.option("--no-reply", is_flag=True, help="Only send; do not wait for a reply.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the header of each frame on stderr.")
 def call(

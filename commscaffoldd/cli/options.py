@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from commscaffoldd.core.layout import PRESETS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 config_option: Final = click.option(
     "--config",
@@ -26,6 +29,21 @@ layout_option: Final = click.option(
     help=f"The header layout: {', '.join(PRESETS)}, or a custom one of the configuration. By default that "
     "of the configured listener with this address, else standard.",
 )
+_DAY: Final = 86400.0
+
+
+def timeout_option(help_text: str) -> Callable[[Command], Command]:
+    """`--timeout SECONDS`, five by default, with this help."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0.001, _DAY),
+        default=5.0,
+        show_default=True,
+        metavar="SECONDS",
+        help=help_text,
+    )
+
+
 replay_option: Final = click.option(
     "--replay",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),

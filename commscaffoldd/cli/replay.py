@@ -14,9 +14,9 @@ from commscaffoldd.capture.recording import Recording, layout_of, load_recording
 from commscaffoldd.cli import exit_codes
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import Failure, warn
-from commscaffoldd.cli.options import config_option, json_option
+from commscaffoldd.cli.options import config_option, json_option, timeout_option
 from commscaffoldd.cli.parameters import to_address, to_message_ids, to_peer, to_speed
-from commscaffoldd.cli.replay_progress import progress_bar
+from commscaffoldd.cli.replay_progress import replay_progress
 from commscaffoldd.cli.replay_text import as_object, describe
 from commscaffoldd.cli.speech import layout_for
 from commscaffoldd.client.descriptors import TooManyConnections, allow_connections
@@ -65,14 +65,7 @@ _MOST: Final = 100_000
 @click.option(
     "--layout", "layout_name", metavar="NAME", help="The header layout to speak. By default the recorded one."
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001, max=86400),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For connecting, and for how long a silence replies are waited for.",
-)
+@timeout_option("For connecting, and for how long a silence replies are waited for.")
 @json_option
 def replay(
     file: Path,
@@ -108,7 +101,7 @@ def replay(
         allow_connections(min(connections, len(recording.connections)))
     except TooManyConnections as error:
         raise Failure([str(error)]) from None
-    with progress_bar(recording.messages) as progress:
+    with replay_progress(recording.messages) as progress:
         result = Replay(plan, progress).run()
     if as_json:
         click.echo(json.dumps(as_object(result, check=check), indent=2))

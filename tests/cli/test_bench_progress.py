@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from commscaffoldd.cli.bench_progress import describe, progress_bar
+from commscaffoldd.cli.bench_progress import bench_progress, describe
 from commscaffoldd.client.load import Progress
 
 HALF = Progress("measuring", 2.75, 12_345.6, 50)
@@ -15,14 +15,14 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_shows_a_bar_with_time_and_rate() -> None:
     terminal = Terminal()
-    with progress_bar(5.5, terminal) as show:
+    with bench_progress(5.5, terminal) as show:
         show(HALF)
     assert "[##################------------------]  2.8 of 5.5 s, measuring, 12,346 /s" in terminal.getvalue()
 
 
 def test_nothing_else_shows_anything() -> None:
     stream = io.StringIO()
-    with progress_bar(5.5, stream) as show:
+    with bench_progress(5.5, stream) as show:
         show(HALF)
     assert stream.getvalue() == ""
 

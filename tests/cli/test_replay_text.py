@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from commscaffoldd.capture.recording import load_recording
-from commscaffoldd.cli.replay_progress import progress_bar
+from commscaffoldd.cli.replay_progress import replay_progress
 from commscaffoldd.cli.replay_text import as_object, describe
 from commscaffoldd.client.replay_plan import Difference, ReplayPlan, ReplayResult
 from commscaffoldd.core.address import Address
@@ -47,6 +47,6 @@ def test_the_bar_is_for_terminals() -> None:
             return True
 
     for stream, shown in ((io.StringIO(), False), (Terminal(), True)):
-        with progress_bar(6, stream) as show:
+        with replay_progress(6, stream) as show:
             show(RESULT)
         assert ("3 sent, 2 replies" in stream.getvalue()) is shown

@@ -13,7 +13,7 @@ from commscaffoldd.cli.console.script import run_script, standard_input
 from commscaffoldd.cli.console.session import Server, Session
 from commscaffoldd.cli.examples import examples
 from commscaffoldd.cli.failure import warn
-from commscaffoldd.cli.options import config_option, layout_option
+from commscaffoldd.cli.options import config_option, layout_option, timeout_option
 from commscaffoldd.cli.parameters import to_address
 from commscaffoldd.cli.speech import daemon_at, layout_for
 from commscaffoldd.cli.typed.body import FORMATS
@@ -38,14 +38,7 @@ from commscaffoldd.core.address import Address
     type=click.Choice(FORMATS),
     help="How JSON is written, for messages of which the daemon does not tell. By default as text.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001, max=86400),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For connecting, and for each reply.",
-)
+@timeout_option("For connecting, and for each reply.")
 def console(
     address: Address, config_file: str | None, layout_name: str | None, format_name: str | None, timeout: float
 ) -> None:
