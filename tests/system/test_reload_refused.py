@@ -75,9 +75,9 @@ FINE = "@handler(7)\ndef seven(request): ...\n"
         (HEAD + FINE + "@hookimpl\ndef create_plugin(settings): return 1 / 0", 5, "ZeroDivisionError"),
         (HEAD + FINE + "@hookimpl\ndef conection_opened(connection): ...", 4, "did you mean 'connection_opened'"),
         (HEAD + "@handler(7)\ndef seven(): ...", 2, "the first one must take the request"),
-        (HEAD + "@handler(7)\nasync def seven(request): ...", 2, "async"),
+        (HEAD + "@handler(7, inline=True)\nasync def seven(request): ...", 2, "is an async function, and inline"),
         ("import sys\nsys.exit(0)", 2, "called sys.exit(0)"),
-        ("x = 1", 0, "has no @handler and no @hookimpl"),
+        ("x = 1", 0, "has no @handler, @hookimpl, @middleware or @every"),
     ],
 )
 def test_a_broken_plugin(running: Running, source: str, line: int, reason: str) -> None:
