@@ -116,7 +116,7 @@ def test_whoever_is_killed_nothing_is_doubled_and_the_others_go_on(daemon: Daemo
     chance = random.Random(7)
     daemon.configure(daemon={"workers": 2}, flood={"enabled": False})
     daemon.start()
-    for _ in range(4):
+    for _ in range(2):
         with Load(daemon.address(), talkers=80) as load:
             load.flows()
             assert daemon.command("rebalance").code == 0
