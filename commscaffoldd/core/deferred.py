@@ -11,6 +11,7 @@ Either may come first; who comes second hands it to the reactor: so it happens o
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from commscaffoldd.core.request import Request
 
 
+logger = logging.getLogger(__name__)
+
 CANCELLED: Final = object()
 """What is settled with this has no answer, and it says nothing about the handler."""
 
@@ -40,7 +43,8 @@ class Deferred:
             connection has gone and `cancel_on_close` is set. For who works on it.
         where: tells, as lines of a stack, what it waits for. For who works on it.
         cancel_on_close: whether it is settled without an answer when the connection ends, or begins to: its client
-            sends no more, a plugin has closed it, the worker stops.
+            sends no more, a plugin has closed it, the worker stops. To be set while the handler runs.
+        kept: an `async def` handler, which is deferred by nature, has asked for it: its returning is no answer.
     """
 
     __slots__ = (
@@ -53,7 +57,7 @@ class Deferred:
         "cancel",
         "cancel_on_close",
         "encode",
-        "given_up",
+        "kept",
         "request",
         "since",
         "where",
@@ -66,7 +70,7 @@ class Deferred:
         self.cancel: Callable[[], object] | None = None
         self.where: Callable[[], str] | None = None
         self.cancel_on_close = False
-        self.given_up = False
+        self.kept = False
         self._abandoned = False
         self._deferrals = deferrals
         self._result: object = None
@@ -87,10 +91,12 @@ class Deferred:
     def reply(self, body: object = None) -> bool:
         """Answer: bytes, or what a typed handler returns; `None` for no reply at all.
 
+        It is encoded by this call, or when the handler returns, should that still run: do not change it until then.
+
         Returns:
             Whether this is the answer; `False` if there has been one, the handler's timeout among them.
         """
-        return self._deferrals.settle(self, body)
+        return self._deferrals.settle(self, bytes(body) if isinstance(body, bytearray | memoryview) else body)
 
     def refuse(self, code: int = REFUSED, text: str = "refused") -> bool:
         """Answer with an error reply, as `raise Refuse(code, text)` does in a handler. Returns as `reply`.
@@ -120,13 +126,55 @@ class Deferred:
         self._abandoned = True
         self._deferrals.abandon(self)
 
+    def finish(self) -> None:
+        """Encode what it was settled with: a plugin's code, which the reactor shall not run. Who hands it over, once."""
+        result = self._result
+        if self.encode is None or result is None or type(result) is Refusal or result is CANCELLED:
+            return
+        try:
+            self._result = self.encode(result)
+        except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
+            self._error = error
+
     def outcome(self) -> object:
-        """What it was settled with, encoded; raises what it failed with. Once it is settled."""
+        """What it was settled with, encoded; raises what it failed with. Once it has been handed over."""
         if self._error is not None:
             raise self._error
-        if self.encode is None or self._result is None or type(self._result) is Refusal or self._result is CANCELLED:
-            return self._result
-        return self.encode(self._result)
+        return self._result
+
+    def withdraw(self) -> None:
+        """It should not have been made: if somebody waits for it, there is no answer."""
+        self._deferrals.settle(self, CANCELLED)
+
+    def tell_cancelled(self) -> None:
+        """Call `cancel`. Any thread."""
+        if self.cancel is None:
+            return
+        try:
+            self.cancel()
+        except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
+            logger.error(f"{self._whose()}: its Deferred.cancel failed: {error!r}", exc_info=error)
+
+    def location(self) -> str:
+        """What `where` tells; empty if there is none. Any thread."""
+        if self.where is None:
+            return ""
+        try:
+            return self.where()
+        except BaseException as error:  # noqa: BLE001  # as above
+            return f"(unknown: Deferred.where failed: {error!r})"
+
+    def _whose(self) -> str:
+        route = self.request.route
+        return f"handler {route.name} of plugin {route.plugin}, message ID {self.request.id}"
+
+
+def too_late_to_defer(message_id: int) -> RuntimeError:
+    """For `Request.defer` once the handler has returned: it has been answered for, or will be by its `Deferred`."""
+    return RuntimeError(
+        f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and answer "
+        "later by what it gives"
+    )
 
 
 class Deferrals:
@@ -134,6 +182,7 @@ class Deferrals:
 
     Attributes:
         counters: what came too late.
+        done: those that are to be answered now. The reactor takes them; it looks here in each of its turns.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -143,7 +192,7 @@ class Deferrals:
         self._lock = threading.Lock()
         self._suspended: dict[Deferred, None] = {}
         self._of_connection: dict[Connection, set[Deferred]] = {}  # those that end with it
-        self._done: deque[Deferred] = deque()
+        self.done: deque[Deferred] = deque()
 
     # -- the handler's thread ------------------------------------------------------------------------------
 
@@ -164,9 +213,9 @@ class Deferrals:
     def abandon(self, deferred: Deferred) -> None:
         """See `Deferred.abandon`."""
         with self._lock:
-            deferred._settled = True  # noqa: SLF001
-        if deferred.cancel is not None:
-            deferred.cancel()
+            had_answer, deferred._settled = deferred._settled, True  # noqa: SLF001
+        if not had_answer:
+            deferred.tell_cancelled()
 
     # -- any thread ----------------------------------------------------------------------------------------
 
@@ -174,7 +223,7 @@ class Deferrals:
         """Give the answer. Returns whether this is it."""
         with self._lock:
             if deferred._settled:  # noqa: SLF001
-                self.counters.late_replies += deferred.given_up and result is not None
+                self.counters.late_replies += deferred.request.given_up and result is not None
                 return False
             deferred._settled = True  # noqa: SLF001
             deferred._result, deferred._error = result, error  # noqa: SLF001
@@ -194,7 +243,7 @@ class Deferrals:
         with self._lock:
             if deferred._settled or not deferred._suspended:  # noqa: SLF001
                 return False
-            deferred._settled = deferred.given_up = True  # noqa: SLF001
+            deferred._settled = deferred.request.given_up = True  # noqa: SLF001
             self._forget(deferred)
             return True
 
@@ -202,13 +251,12 @@ class Deferrals:
         """Answer one that has been given up."""
         deferred._result = refusal  # noqa: SLF001
         self._hand_over(deferred)
-        if deferred.cancel is not None:
-            deferred.cancel()
+        deferred.tell_cancelled()
 
     def cancel(self, deferred: Deferred) -> None:
         """Nobody is there who could have an answer."""
-        if self.settle(deferred, CANCELLED) and deferred.cancel is not None:
-            deferred.cancel()
+        if self.settle(deferred, CANCELLED):
+            deferred.tell_cancelled()
 
     def suspended(self) -> list[Deferred]:
         """Those whose handler has returned, and that have no answer yet."""
@@ -217,14 +265,9 @@ class Deferrals:
 
     # -- the reactor's thread ------------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something to take."""
-        return bool(self._done)
-
     def take(self) -> list[Deferred]:
         """Those that are to be answered now."""
-        return [self._done.popleft() for _ in range(len(self._done))]
+        return [self.done.popleft() for _ in range(len(self.done))]
 
     def ending(self, connection: Connection) -> None:
         """A connection has ended, or is ending: its client sends no more, or it is being closed."""
@@ -243,5 +286,6 @@ class Deferrals:
                 del self._of_connection[connection]
 
     def _hand_over(self, deferred: Deferred) -> None:
-        self._done.append(deferred)
+        deferred.finish()
+        self.done.append(deferred)
         self._wake()

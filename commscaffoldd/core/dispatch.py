@@ -140,13 +140,13 @@ class Dispatcher:
 
     def longest_wait(self, longest: float) -> float:
         """For how many seconds the next wait may wait: not at all, if something is to be run here."""
-        return 0.0 if self._handed_back or self._deferrals.waiting else longest
+        return 0.0 if self._handed_back or self._deferrals.done else longest
 
     def dispatch(self, batch: Batch) -> None:
         """Handle, or pass on, all messages of a batch, and what was handed back; write the replies."""
         for slot, connection, frames in batch.arrived:
             self._dispatch(slot, connection, frames, batch.now)
-        if self._deferrals.waiting:
+        if self._deferrals.done:
             for deferred in self._deferrals.take():
                 self._complete(deferred)
         for _ in range(len(self._handed_back)):
@@ -229,6 +229,7 @@ class Dispatcher:
         assert endpoint is not None, "a slot that has had a message has had a connection"
         self._backlog.taken[-1] += 1
         reply = self._runner.complete(deferred, endpoint, self.counters)
+        request.deferred = None  # it has the request: so both go now, and not when the garbage collector comes
         if reply is not None:
             if slot.queue(request.connection.generation, reply):
                 self._written.append(slot)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, update_wrapper
+from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from commscaffoldd.core.deferred import Deferred
@@ -28,6 +30,8 @@ AsyncHandler: TypeAlias = Callable[[Request], Awaitable[object] | object]
 """Gives an awaitable of the handler's result, or that result at once. Called on the event loop's thread."""
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 # A task begins at once: many a handler needs no more than that.
 EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
@@ -49,7 +53,9 @@ class EventLoop:
         self._inbox: deque[tuple[Deferred, AsyncHandler]] = deque()
         self._asked = False  # the loop will look into the inbox
         self._end: asyncio.Task[None] | None = None
-        self._tasks: dict[asyncio.Task[None], Deferred] = {}  # asyncio itself keeps weak references only
+        # What each is for; asyncio itself keeps weak references only.
+        self._tasks: dict[asyncio.Task[None], tuple[Deferred, Awaitable[object]]] = {}
+        self._beginning: Deferred | None = None  # what `_begin` is at
 
     @property
     def thread(self) -> int:
@@ -83,15 +89,17 @@ class EventLoop:
         """Run a coroutine on the loop, and wait for it. Not from the loop's own thread.
 
         Raises:
-            TimeoutError: it took longer; it is cancelled.
+            TimeoutError: it took longer, or the loop is blocked; it is cancelled.
             BaseException: what the coroutine raises.
         """
         future = self.spawn(coroutine)
         try:
             return future.result(timeout)
         except TimeoutError:
+            if future.done():  # its own
+                raise
             future.cancel()
-            raise
+            raise TimeoutError(f"it was not done in {timeout or 0.0:.1f} s") from None
 
     def spawn(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
         """Run a coroutine on the loop."""
@@ -127,13 +135,23 @@ class EventLoop:
     # -- the event loop's thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
+        """Run until `stop`, whatever plugins do: all that is asynchronous in this worker waits for this thread."""
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while self._end is None or not self._end.done():
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets these through, out of tasks and callbacks
+                logger.error(f"a task on the event loop raised {error!r}: the event loop goes on", exc_info=error)
+            else:
+                if self._end is None:
+                    logger.error("a plugin has called stop() of the event loop: the event loop goes on")
 
     def _begin_all(self) -> None:
         self._asked = False  # before looking: who puts something in after the look asks again
         for _ in range(len(self._inbox)):
-            self._begin(*self._inbox.popleft())
+            self._beginning, handler = self._inbox.popleft()
+            self._begin(self._beginning, handler)
+        self._beginning = None
 
     def _begin(self, deferred: Deferred, handler: AsyncHandler) -> None:
         if deferred.settled:  # its time was over, or its connection has gone, before it came to this
@@ -143,13 +161,13 @@ class EventLoop:
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
             deferred.fail(error)
             return
-        if not inspect.isawaitable(result):
-            deferred.reply(result)
+        if type(result) is not CoroutineType and not inspect.isawaitable(result):
+            _answer(deferred, result)
             return
         task = self._make_task(_finish(deferred, result))
         if task.done():
             return
-        self._tasks[task] = deferred
+        self._tasks[task] = deferred, result
         task.add_done_callback(self._forget)
         deferred.where = partial(stack_of_awaitable, result)
         deferred.cancel = partial(self.call_soon, task.cancel)
@@ -159,7 +177,12 @@ class EventLoop:
         return asyncio.Task(coroutine, loop=self.loop, **EAGER)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
+        deferred, awaitable = self._tasks.pop(task)
+        if task.cancelled():  # before it had begun
+            if isinstance(awaitable, CoroutineType):
+                awaitable.close()
+            if not deferred.settled:
+                deferred.fail(_was_cancelled())
 
     def _begin_end(self) -> None:
         self._end = self.loop.create_task(self._cancel_all())
@@ -177,7 +200,8 @@ class EventLoop:
     def current(self) -> Request | None:
         """The message whose handler the loop is just at, if it is at one."""
         task = asyncio.current_task(self.loop)
-        deferred = self._tasks.get(task) if task is not None else None
+        found = self._tasks.get(task) if task is not None else None
+        deferred = found[0] if found is not None else self._beginning
         return deferred.request if deferred is not None else None
 
 
@@ -203,8 +227,17 @@ async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
         result = await awaitable
     except asyncio.CancelledError:
         if not deferred.settled:  # not by us: by its plugin, or because the worker ends
-            deferred.fail(RuntimeError("the handler was cancelled"))
+            deferred.fail(_was_cancelled())
     except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
         deferred.fail(error)
     else:
+        _answer(deferred, result)
+
+
+def _answer(deferred: Deferred, result: object) -> None:
+    if result is not deferred and (result is not None or not deferred.kept):  # else it is answered by whom it was given
         deferred.reply(result)
+
+
+def _was_cancelled() -> RuntimeError:
+    return RuntimeError("the handler was cancelled")

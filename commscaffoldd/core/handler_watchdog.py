@@ -137,6 +137,7 @@ class HandlerWatchdog(PeriodicThread):
         _log(work, f"still runs after {seconds:.1f} s: it is given up, and keeps its thread; it is at:", stack)
         if isinstance(work, LifecycleCall):
             return
+        work.given_up = True
         self._quarantine.timed_out(work, timeout)  # first: who has its answer may rely on what follows from it
         self._answer(work, _too_long(timeout))
 
@@ -146,7 +147,7 @@ class HandlerWatchdog(PeriodicThread):
         timeout, seconds = self._timeout_of(request), now - deferred.since
         if not timeout or seconds < timeout:
             return
-        where = deferred.where() if deferred.where is not None else ""
+        where = deferred.location()
         if not self._deferrals.give_up(deferred):
             return  # it has just been answered
         self.counters.handler_timeouts += 1

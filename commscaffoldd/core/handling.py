@@ -75,11 +75,13 @@ class HandlerRunner:
             result = route.function(request)
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
             running.work = None
+            request.returned = True
             if running.overdue is None or not running.came_late():
                 return self.fail(request, endpoint, counters, error)
             self.fail_late(request, counters, error)
             return None
         running.work = None
+        request.returned = True
         if running.overdue is not None and running.came_late():
             self.finish_late(request, counters, result)
             return None

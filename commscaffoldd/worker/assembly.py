@@ -130,7 +130,7 @@ class Worker:
         self._timers.stop_soon()
         busy = self.core.stop(timeout)
         busy += len(self.engine.deferrals.suspended())
-        self._timers.stop(max(deadline - time.monotonic(), SERVICE_STOP))
+        self._timers.stop(max(deadline - time.monotonic(), 0.0))
         if self._handler_watchdog is not None:
             self._handler_watchdog.stop(SERVICE_STOP)
         self._recycler.stop(SERVICE_STOP)

@@ -15,7 +15,7 @@ from commscaffoldd.log import LogFile
 from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.host import PluginHost, RunAsync, WorkerInfo
-from commscaffoldd.worker.assembly import SERVICE_STOP, Worker
+from commscaffoldd.worker.assembly import Worker
 from commscaffoldd.worker.capture.captures import Captures
 from commscaffoldd.worker.channel import Channel, Command, send
 from commscaffoldd.worker.handover.orders import Orders
@@ -34,6 +34,8 @@ CRASHED: Final = 1
 FAILED_TO_START: Final = 3
 MASTER_DIED: Final = 4
 
+HOOKS_STOP: Final = 0.4  # seconds in which async hooks end at least, also where all of stop_timeout has been used
+LOOP_STOP: Final = 0.2  # seconds for the event loop to end once all that runs on it has been cancelled
 CAPTURE_STOP: Final = 1.0  # seconds in which a worker that stops brings its last records to whoever captures
 ORPHAN_STOP: Final = 0.5  # seconds in which a worker whose master has died finishes what it has
 ORPHAN_END: Final = 0.9  # seconds after which it ends, whatever it is doing
@@ -75,6 +77,11 @@ def _start_event_loop(host: PluginHost) -> EventLoop | None:
 
 def _run_async(event_loop: EventLoop | None) -> RunAsync | None:
     return None if event_loop is None else event_loop.call
+
+
+def _run_async_until(event_loop: EventLoop, deadline: float) -> RunAsync:
+    """For hooks that together must be done by then, in monotonic seconds: nobody may hold up a worker that stops."""
+    return lambda coroutine: event_loop.call(coroutine, max(deadline - time.monotonic(), 0.0))
 
 
 def _fail(launch: Launch, kind: FailureKind, errors: list[str]) -> NoReturn:
@@ -133,9 +140,11 @@ class _Process:
         if busy:
             logger.warning(f"{busy} handlers were still running after stop_timeout: they end unfinished")
         event_loop = self._event_loop
-        self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()), _run_async(event_loop))
+        stop_by = max(self._stop_by, time.monotonic() + HOOKS_STOP)
+        run_async = None if event_loop is None else _run_async_until(event_loop, stop_by)
+        self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()), run_async)
         if event_loop is not None:
-            event_loop.stop(SERVICE_STOP)
+            event_loop.stop(LOOP_STOP)
         self._captures.stop(CAPTURE_STOP)
 
     def _begin_stop(self, timeout: float) -> None:

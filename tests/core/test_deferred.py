@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -280,3 +281,153 @@ def test_an_answer_after_the_engines_end_touches_nobodys_descriptor() -> None:
         (deferred,) = desk.take(rig)
         rig.until(rig.engine.deferrals.suspended)
     assert deferred.reply(b"is anybody there?")
+
+
+@pytest.mark.parametrize("mode", ["pool", "concurrent", "inline"])
+def test_it_is_for_handlers_that_have_not_returned(mode: Mode) -> None:
+    kept: list[Any] = []
+
+    def keeps(request: Any) -> bytes:
+        kept.append(request)
+        return b"done"
+
+    with reactor_rig(route(LATER, keeps, mode), route(ECHO, echo)) as rig:
+        peer = rig.connect()
+        peer.send(LATER)
+        rig.until(lambda: peer.bodies() == [b"done"])
+        with pytest.raises(RuntimeError, match=r"request\.defer\(\) for message ID 7, whose handler has returned"):
+            kept[0].defer()
+        peer.send(ECHO, b"next")
+        rig.until(lambda: peer.bodies() == [b"done", b"next"])
+        rig.until(lambda: rig.backlog.depth == 0)
+
+
+def test_once_it_is_answered_there_is_no_second_one() -> None:
+    desk = Desk()
+    with reactor_rig(route(LATER, desk)) as rig:
+        peer = rig.connect()
+        peer.send(LATER)
+        (deferred,) = desk.take(rig)
+        assert deferred.request.defer() is deferred
+        deferred.reply(b"well")
+        rig.until(lambda: peer.bodies() == [b"well"])
+        with pytest.raises(RuntimeError, match="whose handler has returned"):
+            deferred.request.defer()
+
+
+def test_callbacks_that_fail_end_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+
+    def fails() -> str:
+        raise SystemExit(1)
+
+    def deferring(request: Any) -> None:
+        desk(request)
+        request.deferred.cancel_on_close = True
+        request.deferred.cancel = request.deferred.where = fails
+
+    def failing(request: Any) -> None:
+        deferring(request)
+        raise LookupError
+
+    with watchdog_rig(route(LATER, deferring), route(8, failing), route(ECHO, echo)) as made:
+        rig = made.rig
+        for message_id, end in [(LATER, Peer.abort), (8, None), (LATER, None)]:
+            peer = rig.connect()
+            peer.send(message_id)
+            peer.send(ECHO, b"next")
+            (deferred,) = desk.take(rig)
+            if message_id == LATER:
+                rig.until(rig.engine.deferrals.suspended)
+            if end is not None:
+                end(peer)
+            elif message_id == LATER:
+                made.now = time.monotonic()
+                made.pass_time(11)
+            rig.until(lambda d=deferred: d.settled)  # type: ignore[misc]
+        rig.until(lambda: peer.bodies()[-1:] == [b"next"])
+    assert caplog.text.count("message ID 7: its Deferred.cancel failed: SystemExit(1)") == 2
+    assert caplog.text.count("message ID 8: its Deferred.cancel failed: SystemExit(1)") == 1
+    assert any("(unknown: Deferred.where failed: SystemExit(1))" in str(one.stack_info) for one in caplog.records)
+
+
+@pytest.mark.parametrize("answer", [lambda one: one.fail(ValueError()), lambda one: one.reply("no bytes")])
+def test_who_has_answered_is_not_told_that_nobody_waits(answer: Callable[[Deferred], bool]) -> None:
+    desk, told = Desk(), threading.Event()
+    with reactor_rig(route(LATER, desk)) as rig:
+        peer = rig.connect()
+        peer.send(LATER)
+        (deferred,) = desk.take(rig)
+        deferred.cancel = told.set
+        answer(deferred)
+        rig.until(lambda: errors(peer))
+        assert not told.is_set()
+
+
+def test_it_is_encoded_by_who_answers_and_not_by_the_reactor() -> None:
+    desk = Desk()
+    encoded_by: list[int] = []
+
+    def encode(value: object) -> bytes:
+        encoded_by.append(threading.get_ident())
+        return b"%d" % value  # type: ignore[operator]
+
+    with reactor_rig(route(LATER, desk)) as rig:
+        peer = rig.connect()
+        peer.send(LATER)
+        (deferred,) = desk.take(rig)
+        deferred.encode = encode
+        rig.until(rig.engine.deferrals.suspended)
+        helper = threading.Thread(target=deferred.reply, args=(42,))
+        helper.start()
+        helper.join()
+        rig.until(lambda: peer.bodies() == [b"42"])
+        assert encoded_by == [helper.ident]
+
+
+def test_a_buffer_may_be_used_again_once_it_has_been_given() -> None:
+    desk, buffer = Desk(), bytearray(b"first")
+    with reactor_rig(route(LATER, desk)) as rig:
+        peer = rig.connect()
+        peer.send(LATER)
+        desk.take(rig)[0].reply(buffer)
+        buffer[:] = b"other"
+        rig.until(lambda: peer.bodies() == [b"first"])
+
+
+def test_what_has_been_answered_is_gone_at_once() -> None:
+    def at_once(request: Any) -> None:
+        request.defer().reply(b"x")
+
+    with reactor_rig(route(LATER, at_once)) as rig:
+        peer = rig.connect()
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(100):
+                peer.send(LATER)
+                rig.until(lambda count=number + 1: len(peer.bodies()) == count)  # type: ignore[misc]
+            left = sum(type(one) is Deferred for one in gc.get_objects())
+        finally:
+            gc.enable()
+        assert left <= 1, "the last one may still be with its thread"
+
+
+def test_a_handler_that_took_too_long_sends_no_more_replies() -> None:
+    gate, sent = threading.Semaphore(0), []
+
+    def streams(request: Any) -> None:
+        sent.append(request.reply(b"in time"))
+        assert gate.acquire(timeout=20)
+        sent.append(request.reply(b"too late"))
+
+    with watchdog_rig(route(LATER, streams), route(ECHO, echo)) as made:
+        peer = made.rig.connect()
+        peer.send(LATER, b"x", 1)
+        peer.send(ECHO, b"next", 2)
+        made.rig.until(lambda: sent)
+        made.pass_time(11)
+        gate.release()
+        made.rig.until(lambda: len(peer.bodies()) == 3)
+        assert sent == [True, False]
+        assert [message_id for message_id, _, _ in peer.frames] == [LATER, ERROR_ID, ECHO]

@@ -291,3 +291,71 @@ def test_one_that_is_blocked_does_not_end_in_time() -> None:
     over.set()
     made._thread.join(20)
     made.loop.close()
+
+
+def test_it_survives_what_plugins_do_to_it(event_loop_thread: EventLoop, caplog: pytest.LogCaptureFixture) -> None:
+    async def exits() -> None:
+        raise SystemExit(3)
+
+    for harm in (event_loop_thread.loop.stop, lambda: event_loop_thread.loop.create_task(exits())):
+        event_loop_thread.call_soon(harm)
+        assert event_loop_thread.call(asyncio.sleep(0.01, "alive"), 20) == "alive"
+    assert "a plugin has called stop() of the event loop: the event loop goes on" in caplog.text
+    assert "a task on the event loop raised SystemExit(3): the event loop goes on" in caplog.text
+
+
+def test_a_call_that_is_not_done_in_time_says_so(event_loop_thread: EventLoop) -> None:
+    async def own_timeout() -> None:
+        async with asyncio.timeout(0):
+            await asyncio.sleep(20)
+
+    with pytest.raises(TimeoutError, match=r"it was not done in 0\.0 s"):
+        event_loop_thread.call(asyncio.sleep(20), 0.01)
+    with pytest.raises(TimeoutError, match="^$"):
+        event_loop_thread.call(own_timeout(), 20)
+
+
+def test_an_async_handler_may_leave_the_answer_to_others(event_loop_thread: EventLoop) -> None:
+    kept: list[Any] = []
+
+    async def leaves(request: Any) -> Any:
+        kept.append(request.defer())
+        return kept[-1] if request.body == b"returns it" else None
+
+    with reactor_rig(launched(event_loop_thread, 1, leaves), route(2, echo)) as rig:
+        peer = rig.connect()
+        for number, body in enumerate([b"returns it", b"returns None"]):
+            peer.send(1, body, 1)
+            peer.send(2, b"behind", 2)
+            rig.until(lambda count=number + 1: len(kept) == count)  # type: ignore[misc]
+            event_loop_thread.call(asyncio.sleep(0), 20)
+            assert len(peer.bodies()) == 2 * number
+            assert kept[-1].reply(b"from elsewhere")
+            rig.until(lambda count=2 * number + 2: len(peer.bodies()) == count)  # type: ignore[misc]
+        assert peer.bodies() == [b"from elsewhere", b"behind"] * 2
+
+
+def test_one_that_is_cancelled_before_it_begins_is_answered_for(event_loop_thread: EventLoop) -> None:
+    began, over = threading.Event(), threading.Event()
+
+    def block() -> None:
+        began.set()
+        over.wait(20)
+
+    def cancel_all() -> None:
+        for task in asyncio.all_tasks(event_loop_thread.loop):
+            task.cancel()
+
+    async def never(_request: Any) -> bytes:
+        await asyncio.sleep(20)
+        return b"never"
+
+    with reactor_rig(launched(event_loop_thread, 1, never)) as rig:
+        peer = rig.connect()
+        event_loop_thread.call_soon(block)
+        assert began.wait(20)
+        peer.send(1, b"x", 1)
+        rig.until(rig.engine.deferrals.suspended)
+        event_loop_thread.call_soon(cancel_all)
+        over.set()
+        rig.until(lambda: errors(peer) == [(1, HANDLER_FAILED, "the handler failed")])

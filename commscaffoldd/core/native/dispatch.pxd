@@ -35,6 +35,7 @@ cdef class Dispatcher:
     cdef object _unrouted
     cdef object _runner
     cdef object _deferrals
+    cdef object _settled  # its `done`: looked at in each turn
     cdef InlineTurns _inline
     cdef object _handed_back
     cdef bint _crowded

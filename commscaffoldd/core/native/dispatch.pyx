@@ -83,6 +83,7 @@ cdef class Dispatcher:
         self._unrouted = unrouted
         self._runner = runner
         self._deferrals = engine.deferrals
+        self._settled = engine.deferrals.done
         self._handed_back = deque()
         self.held = []
         self.counters = unrouted.counters
@@ -103,7 +104,7 @@ cdef class Dispatcher:
 
     def longest_wait(self, double longest):
         """See `dispatch.Dispatcher.longest_wait`."""
-        if self._handed_back or self._deferrals.waiting:
+        if self._handed_back or self._settled:
             return 0.0
         # Beside slow handlers business threads write themselves: should one not come to it, the sender does.
         return min(longest, LOOK) if self._ready.look() or self._ready._slow else longest
@@ -118,7 +119,7 @@ cdef class Dispatcher:
                 self._take(&wire.arrivals[index], now)
         if not wire.arrivals_count:
             self._send_queue.wake()
-        if self._deferrals.waiting:
+        if self._settled:
             for deferred in self._deferrals.take():
                 self._complete(deferred)
         if self._handed_back:
@@ -225,6 +226,7 @@ cdef class Dispatcher:
         cdef NativeSlot slot = slot_of(request.connection)
         self._backlog.out_count += 1
         reply = self._runner.complete(deferred, slot.endpoint, self.counters)
+        request.deferred = None  # it has the request: so both go now, and not when the garbage collector comes
         if reply is not None:
             self._inline._finish(slot, request, reply)
         if request.way.mode != CONCURRENT:

@@ -20,6 +20,8 @@ cdef class NativeRequest:
     cdef readonly uint64_t sequence
     cdef readonly bytes body
     cdef readonly object deferred
+    cdef readonly bint returned
+    cdef public bint given_up
     cdef Way way
     cdef int64_t generation
 

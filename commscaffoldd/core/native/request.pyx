@@ -2,6 +2,8 @@
 
 cimport cython
 
+from commscaffoldd.core.deferred import too_late_to_defer
+
 cdef dict MODES = {"pool": POOL, "concurrent": CONCURRENT, "inline": INLINE}  # by place
 cdef int UNKNOWN = 4  # so many quick runs make a handler one that is known to be quick
 
@@ -29,13 +31,19 @@ cdef class NativeRequest:
 
     def defer(self):
         """See `request.Request.defer`."""
+        if self.deferred is not None:
+            self.deferred.kept = True
+            return self.deferred
+        deferred = self.connection.defer(self)
+        if self.returned:  # this look and what follows are one step for the handler's thread
+            raise too_late_to_defer(self.id)
         if self.deferred is None:
-            self.deferred = self.connection.defer(self)
+            self.deferred = deferred
         return self.deferred
 
     def reply(self, body):
         """See `request.Request.reply`. Any thread."""
-        return self.connection.reply(self.id, self.sequence, body)
+        return not self.given_up and self.connection.reply(self.id, self.sequence, body)
 
     def __repr__(self):
         """As that of `request.Request`."""

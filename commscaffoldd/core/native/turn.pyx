@@ -56,8 +56,9 @@ cdef class Turns:
         cdef Outcome outcome = MORE
         cdef Py_ssize_t done = 0, measured = 0
         cdef double began = 0.0
-        cdef object work, deferred
-        cdef NativeRequest request
+        cdef object work
+        cdef NativeRequest request = None
+        cdef bint suspends
         if self._here == POOL:
             began = seconds()
         while done < TURN and done < PyList_GET_SIZE(pending):
@@ -74,10 +75,10 @@ cdef class Turns:
                 if request.way.slowness and self._here == POOL:
                     measured += 1
                     began += self._handle_measured(slot, request)
+                    suspends = request.deferred is not None and request.deferred.holds
                 else:
-                    self._call(slot, request)
-                if request.deferred is not None and request.deferred.holds:
-                    deferred = request.deferred
+                    suspends = self._call(slot, request)
+                if suspends:
                     outcome = DEFERRED
                     break
             else:
@@ -92,7 +93,7 @@ cdef class Turns:
         # Parking and suspending give the right away: from then on another thread may be at `pending`, so they come last.
         if outcome == DEFERRED:
             self.done -= 1
-            deferred.suspend()
+            request.deferred.suspend()
             return outcome
         if outcome == PARKED and not slot.park(slot, self._send_buffer):
             outcome = MORE
@@ -134,6 +135,7 @@ cdef class Turns:
         return 0
 
     cdef int _call(self, NativeSlot slot, NativeRequest request) except -1:
+        """Run one request's handler and queue its reply. Gives 1 if it is to be suspended: the answer comes later."""
         cdef Header header
         cdef int64_t size
         if slot._closing_generation == request.generation:
@@ -144,19 +146,22 @@ cdef class Turns:
             result = request.way.function(request)
         except BaseException as error:  # a handler must not end a thread of ours
             self._work = NULL
+            request.returned = True
             if self._overdue:
                 self._overdue = False
                 self._runner.fail_late(request, self._counters, error)
                 return 0
             return self._finish(slot, request, self._runner.fail(request, slot.endpoint, self._counters, error))
         self._work = NULL
+        request.returned = True  # and all looks at `deferred` come after it, before another thread can run
         if self._overdue:
             self._overdue = False
             self._runner.finish_late(request, self._counters, result)
             return 0
         if request.deferred is not None:
             reply = self._runner.defer(request, request.deferred, slot.endpoint, self._counters, result)
-            return self._finish(slot, request, reply)
+            self._finish(slot, request, reply)
+            return request.deferred.holds
         if result is None:
             if request.way.troubled:
                 self._runner.succeed(request)
