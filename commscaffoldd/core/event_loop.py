@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -28,6 +29,8 @@ AsyncHandler: TypeAlias = Callable[[Request], Awaitable[object] | object]
 """Gives an awaitable of the handler's result, or that result at once. Called on the event loop's thread."""
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 # A task begins at once: many a handler needs no more than that.
 EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
@@ -86,12 +89,15 @@ class EventLoop:
             TimeoutError: it took longer; it is cancelled.
             BaseException: what the coroutine raises.
         """
-        future = self.spawn(coroutine)
+        future = self.spawn(_outcome(coroutine))
         try:
-            return future.result(timeout)
+            result, error = future.result(timeout)
         except TimeoutError:
             future.cancel()
             raise
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # without an error there is one
 
     def spawn(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
         """Run a coroutine on the loop."""
@@ -128,7 +134,13 @@ class EventLoop:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        ended = False
+        while not ended:
+            try:
+                self.loop.run_forever()
+                ended = True
+            except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets them out; a plugin's task must not end it
+                logger.exception(f"a task of a plugin raised {type(error).__name__}: the event loop goes on")
 
     def _begin_all(self) -> None:
         self._asked = False  # before looking: who puts something in after the look asks again
@@ -196,6 +208,14 @@ def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
         )
         for route in routes.values()
     }
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, Result]) -> tuple[Result | None, BaseException | None]:
+    """What comes of it, as a value: SystemExit, for one, would end the loop, and nobody would be told."""
+    try:
+        return await coroutine, None
+    except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+        return None, error
 
 
 async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:

@@ -291,3 +291,30 @@ def test_one_that_is_blocked_does_not_end_in_time() -> None:
     over.set()
     made._thread.join(20)
     made.loop.close()
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+def test_whatever_a_coroutine_raises_is_raised_where_it_is_waited_for(
+    event_loop_thread: EventLoop, kind: type[BaseException]
+) -> None:
+    async def end() -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        event_loop_thread.call(end(), 20)
+    assert event_loop_thread.call(asyncio.sleep(0, "it goes on"), 20) == "it goes on"
+
+
+def test_a_plugins_own_task_cannot_end_the_loop(
+    event_loop_thread: EventLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end() -> None:
+        raise SystemExit(3)
+
+    async def begin() -> asyncio.Task[None]:
+        return asyncio.create_task(end())
+
+    task = event_loop_thread.call(begin(), 20)
+    assert event_loop_thread.call(asyncio.sleep(0.01, "it goes on"), 20) == "it goes on"
+    assert isinstance(task.exception(), SystemExit)
+    assert "a task of a plugin raised SystemExit: the event loop goes on" in caplog.text
