@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import typing
 from typing import Any
 
@@ -26,7 +27,13 @@ def codec_for(annotation: Any, format: Format | None = None) -> Codec:  # noqa: 
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"there is no format {format!r}; there are: {', '.join(FORMATS)}")
-    name, coding = _find(annotation, format or "msgpack")
+    try:
+        name, coding = _find(annotation, format or "msgpack")
+    except NoCodecError:
+        raise
+    except Exception as error:  # noqa: BLE001  the code of types and codecs runs here: anything can come of it
+        what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+        raise NoCodecError(f"the codec cannot be made: {what}") from None
     return Codec(name, annotation, coding.decode, coding.encode)
 
 

@@ -102,6 +102,10 @@ def _decoding(decode: Callable[[bytes], Any], language: Format) -> Callable[[byt
             raise BadBody(f"body: a text in it is not UTF-8: {error.reason}") from None
         except RecursionError:
             raise BadBody("body: nested too deeply") from None
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # a type's own code: its fault
+                raise
+            raise BadBody(f"body: {error} (in a set)") from None
         except (msgspec.DecodeError, ValueError, OverflowError) as error:
             raise BadBody(f"body: not the {name} that is expected: {error}") from None
 

@@ -92,14 +92,15 @@ class EventLoop:
             TimeoutError: it took longer, or the loop is blocked; it is cancelled.
             BaseException: what the coroutine raises.
         """
-        future = self.spawn(coroutine)
+        future = self.spawn(_outcome(coroutine))
         try:
-            return future.result(timeout)
+            result, error = future.result(timeout)
         except TimeoutError:
-            if future.done():  # its own
-                raise
             future.cancel()
             raise TimeoutError(f"it was not done in {timeout or 0.0:.1f} s") from None
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # without an error there is one
 
     def spawn(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
         """Run a coroutine on the loop."""
@@ -222,6 +223,14 @@ def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
     }
 
 
+async def _outcome(coroutine: Coroutine[Any, Any, Result]) -> tuple[Result | None, BaseException | None]:
+    """What comes of it, as a value: SystemExit, for one, would end the loop, and nobody would be told."""
+    try:
+        return await coroutine, None
+    except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+        return None, error
+
+
 async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
     try:
         result = await awaitable
@@ -235,7 +244,9 @@ async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
 
 
 def _answer(deferred: Deferred, result: object) -> None:
-    if result is not deferred and (result is not None or not deferred.kept):  # else it is answered by whom it was given
+    if result is not deferred and (
+        result is not None or not deferred.kept
+    ):  # else it is answered by whom it was given
         deferred.reply(result)
 
 

@@ -34,8 +34,9 @@ def resolve(function: Callable[..., Any], annotation: object) -> Any:  # noqa: A
             f"{annotation} cannot be resolved: {error} (what is imported only `if TYPE_CHECKING:` is not there when "
             "the daemon runs)"
         ) from None
-    except Exception as error:  # noqa: BLE001  an annotation is an expression: anything can come of it
-        raise UnresolvedError(f"{annotation} cannot be resolved: {type(error).__name__}: {error}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  an annotation is an expression: anything can come of it
+        text = annotation if isinstance(annotation, str) else "the annotation"  # its text may fail as it did
+        raise UnresolvedError(f"{text} cannot be resolved: {type(error).__name__}: {error}") from None
 
 
 def members_of(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -58,7 +59,8 @@ def _globals(function: Callable[..., Any]) -> Mapping[str, Any]:
     inner: Any = inspect.unwrap(function)
     inner = getattr(inner, "__func__", inner)
     inner = getattr(inner, "func", inner)  # a partial
-    found = getattr(inspect.unwrap(inner), "__globals__", None)
+    inner = inspect.unwrap(inner)
+    found = getattr(inner, "__globals__", None) or getattr(type(inner).__call__, "__globals__", None)
     if isinstance(found, dict):
         return found
     module = sys.modules.get(getattr(inner, "__module__", None) or type(inner).__module__)

@@ -93,11 +93,16 @@ def handler(
             others' messages are refused with error 7 until a plugin has called `connection.authenticate`.
 
     Raises:
-        TypeError: the message ID is not an int, the timeout is no number, or what is decorated cannot be a handler.
+        TypeError: the message ID is not an int, the timeout is no number, a flag is no bool, or what is decorated
+            cannot be a handler.
         ValueError: the message ID or the timeout is out of range, the ID is there twice, both modes are given, or
             there is no such format.
     """
     _check_id(message_id)
+    flags = {"inline": inline, "concurrent": concurrent, "cancel_on_close": cancel_on_close, "open": open}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):  # open="no" would be open
+            raise TypeError(f"handler({message_id}, {name}={flag!r}): {name} is True or False")
     if inline and concurrent:
         raise ValueError(
             f"handler({message_id}): inline=True and concurrent=True exclude each other: an inline handler "

@@ -71,5 +71,5 @@ def _getter(argument: Argument, signature: HandlerSignature, injected: Injected)
 def _is_there(argument: Argument, injected: Injected) -> bool:
     try:
         return argument.type is Connection or argument.type in injected
-    except TypeError:  # an annotation that cannot be hashed
+    except Exception:  # noqa: BLE001  an annotation that cannot be hashed, or compared
         return False

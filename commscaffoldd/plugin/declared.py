@@ -6,7 +6,6 @@ def create_plugin(settings: Settings) -> Greet: ...
 
 from __future__ import annotations
 
-import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -15,9 +14,10 @@ import msgspec
 from msgspec import structs
 
 from commscaffoldd.config.errors import dotted
-from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve
+from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.kinds import HiddenSignatureError, signature_of
 from commscaffoldd.plugin.scan import Marked
 from commscaffoldd.plugin.settings_table import convert
 
@@ -36,13 +36,14 @@ def declared_settings(function: Callable[..., Any]) -> type[msgspec.Struct] | No
         DeclarationError: its parameter `settings` is annotated with something else.
     """
     try:
-        parameter = inspect.signature(function).parameters.get(SETTINGS)
-    except (TypeError, ValueError):  # written in C
+        signature = signature_of(function)
+    except HiddenSignatureError:  # it is told where the function is looked at for what it is
         return None
+    parameter = None if signature is None else signature.parameters.get(SETTINGS)
     if parameter is None or parameter.annotation is NOTHING:
         return None
     try:
-        kind = resolve(function, parameter.annotation)
+        kind, _ = strip(resolve(function, parameter.annotation), type(None))
     except UnresolvedError as error:
         raise DeclarationError(f"parameter {SETTINGS}: {error}") from None
     bare = typing.get_origin(kind) or kind
@@ -55,6 +56,7 @@ def declared_settings(function: Callable[..., Any]) -> type[msgspec.Struct] | No
         )
     try:
         structs.fields(bare)
+        msgspec.inspect.type_info(bare)
     except Exception as error:  # noqa: BLE001  its annotations are evaluated only now
         raise DeclarationError(f"parameter {SETTINGS}: {bare.__name__}: {type(error).__name__}: {error}") from None
     return bare

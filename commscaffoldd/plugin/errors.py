@@ -98,7 +98,7 @@ def one_line(text: str) -> str:
 
 def _place(root: Path, error: BaseException) -> tuple[Path, int | None]:
     if isinstance(error, SyntaxError) and error.filename and _inside(root, error.filename):
-        return Path(error.filename), error.lineno
+        return Path(error.filename), error.lineno or None
     place: tuple[Path, int | None] = (root / "__init__.py" if root.is_dir() else root, None)
     for frame, line in traceback.walk_tb(error.__traceback__):
         if _inside(root, frame.f_code.co_filename):
@@ -133,18 +133,18 @@ def _reason(plugin: str, root: Path, error: BaseException) -> str:
     except Exception:  # noqa: BLE001  a plugin's own exception class may fail even here
         text = "(its text cannot be shown)"
     if isinstance(error, SyntaxError):
-        source = f": {error.text.strip()}" if error.text and error.text.strip() else ""
-        text = f"{error.msg}{source}"
+        source = f": {error.text.strip()}" if isinstance(error.text, str) and error.text.strip() else ""
+        text = f"{error.msg or ''}{source}"
     name = type(error).__name__
     return one_line(f"{name}: {text}" if text else name) + _import_hint(root, error)
 
 
 def _import_hint(root: Path, error: BaseException) -> str:
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
+    if not isinstance(error, ModuleNotFoundError) or not isinstance(error.name, str) or not error.name.isprintable():
         return ""
     if error.name in ("google", "google.protobuf"):
         return f" (protobuf messages need one more package: {protobuf.INSTALL})"
-    if "." in error.name:
+    if "." in error.name or not error.name:
         return ""
     if root.is_dir() and ((root / f"{error.name}.py").is_file() or (root / error.name).is_dir()):
         return f" (within the package write: from . import {error.name})"

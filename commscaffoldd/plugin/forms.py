@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dis
-import inspect
 from types import CodeType
 from typing import Any
 
 from commscaffoldd.plugin.errors import PluginError
+from commscaffoldd.plugin.kinds import (
+    HiddenSignatureError,
+    code_of,
+    is_async_generator,
+    is_coroutine_function,
+    is_generator,
+    signature_of,
+)
 from commscaffoldd.plugin.scan import Marked
 
 
@@ -22,27 +29,31 @@ def check_middleware(plugin: str, marked: Marked) -> PluginError | None:
 def check_timer(plugin: str, marked: Marked) -> PluginError | None:
     """What is wrong with a function as a timer, in its form. What it takes is `wants`'s matter."""
     function = marked.function
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if is_generator(function) or is_async_generator(function):
         text = f"timer {marked.qualname} is a generator (it contains yield): nobody takes what it yields; use return"
         return PluginError(plugin, text, marked.file, marked.line)
     return None
 
 
 def _malformed(function: Any) -> str:  # noqa: ANN401  # whatever has been marked
-    if inspect.isasyncgenfunction(function):
+    if is_async_generator(function):
         return (
             "is an async generator: write it with a plain def; it serves async handlers, too, and its yield waits "
             "for them"
         )
-    if not inspect.isgeneratorfunction(function):
-        kind = "is an async function" if inspect.iscoroutinefunction(function) else "has no yield"
+    if not is_generator(function):
+        kind = "is an async function" if is_coroutine_function(function) else "has no yield"
         return f"{kind}: it is a generator function, that calls the handler by `reply = yield`, and returns the reply"
     try:
-        inspect.signature(function).bind_partial(None)
+        signature = signature_of(function)
+    except HiddenSignatureError as error:
+        return f"cannot be used: {error}"
+    try:
+        _ = signature and signature.bind_partial(None)
     except TypeError:
         return "takes no request: that is its first parameter, what it wants besides is injected by annotation"
-    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
-    if isinstance(code, CodeType) and not returns_value(code):
+    code = code_of(function)
+    if code is not None and not returns_value(code):
         return "never returns a value, so it swallows every reply: end it with `return reply`"
     return ""
 

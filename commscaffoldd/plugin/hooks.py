@@ -21,6 +21,7 @@ from commscaffoldd.plugin import hookspecs
 from commscaffoldd.plugin.api import PROJECT
 from commscaffoldd.plugin.errors import PluginError, did_you_mean
 from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.kinds import HiddenSignatureError, is_coroutine_function, signature_of, unsupported_kind
 from commscaffoldd.plugin.scan import Marked
 from commscaffoldd.plugin.state import Provider
 from commscaffoldd.plugin.wants import WantError, wants_of
@@ -62,7 +63,7 @@ class HookCall:
                 self(arguments)
             else:
                 self.run(arguments, run_async)
-        except (Exception, SystemExit):
+        except BaseException:  # whatever it is: a plugin must not end a thread of ours
             logging.getLogger(f"{PROJECT}.plugin.{self.plugin}").exception(
                 "plugin %s: hook %s failed",
                 self.plugin,
@@ -153,9 +154,18 @@ def _malformed(marked: Marked) -> str:
         return f"hook {marked.name} is a {type(marked.function).__name__}: make it a function"
     hook = hook_name(marked) or marked.name
     kind = unsupported_kind(marked.function)
-    if kind and not (hook in MAY_BE_ASYNC and inspect.iscoroutinefunction(marked.function)):
+    if kind and not (hook in MAY_BE_ASYNC and is_coroutine_function(marked.function)):
         return f"hook {marked.qualname} is {kind}, which is not supported: use a plain def"
-    signature = inspect.signature(marked.function)
+    return _untakable(marked, hook)
+
+
+def _untakable(marked: Marked, hook: str) -> str:
+    try:
+        signature = signature_of(marked.function)
+    except HiddenSignatureError as error:
+        return f"hook {marked.qualname}: {error}"
+    if signature is None:
+        return f"hook {marked.qualname} is not written in Python: call it from a function of your own"
     try:
         if hook in BEFORE_STATE:
             signature.bind(**dict.fromkeys(taken(marked.function, HOOKS[hook])))
@@ -184,18 +194,6 @@ def ordered_calls(implementations: Sequence[tuple[HookCall, Marked]]) -> dict[st
     }
 
 
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a function is `async def`, with or without `yield`."""
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def unsupported_kind(function: Callable[..., Any]) -> str:
-    """What makes a function unfit to be called for its result: `async def` or `yield`; "" if nothing does."""
-    if is_async(function):
-        return "an async function"
-    return "a generator (it contains yield)" if inspect.isgeneratorfunction(function) else ""
-
-
 def parameters(signature: inspect.Signature) -> str:
     """The parameters as they are written, without annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
@@ -204,7 +202,13 @@ def parameters(signature: inspect.Signature) -> str:
 
 def taken(function: Callable[..., object], arguments: Sequence[str]) -> tuple[str, ...]:
     """Those of the arguments that a function takes."""
-    kinds = {name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()}
+    try:
+        signature = signature_of(function)
+    except HiddenSignatureError:  # it has been told
+        return ()
+    if signature is None:
+        return ()
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     if inspect.Parameter.VAR_KEYWORD in kinds.values():
         return tuple(arguments)
     return tuple(name for name in arguments if name in kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -11,7 +12,8 @@ from commscaffoldd.core.route import Route
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.discovery import Source, discover
 from commscaffoldd.plugin.errors import PluginError, PluginErrors, did_you_mean, from_exception
-from commscaffoldd.plugin.hooks import HookCall, is_async, ordered_calls
+from commscaffoldd.plugin.hooks import HookCall, ordered_calls
+from commscaffoldd.plugin.kinds import code_of, is_async
 from commscaffoldd.plugin.loading import LoadedPlugin, load_plugin
 from commscaffoldd.plugin.routes import build_routes
 from commscaffoldd.plugin.state import keep
@@ -177,9 +179,18 @@ def _raise_all(errors: Iterable[PluginError]) -> None:
 def _begin_state(call: HookCall, arguments: Mapping[str, object], run_async: RunAsync) -> PluginError | None:
     try:
         keep(call.provides, call.run(arguments, run_async))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
-        return from_exception(call.plugin, call.root, error, f"{call.hook} failed")
+    except BaseException as error:  # noqa: BLE001  whatever it is, it becomes the reason
+        return _failed(call, error)
     return None
+
+
+def _failed(call: HookCall, error: BaseException) -> PluginError:
+    failed = from_exception(call.plugin, call.root, error, f"{call.hook} failed")
+    code = code_of(call.function)
+    if failed.line is not None or code is None:
+        return failed
+    # None of its lines raised it, so the hook itself is the place: it has returned what it should not.
+    return dataclasses.replace(failed, file=Path(code.co_filename), line=code.co_firstlineno)
 
 
 def _no_event_loop(coroutine: Coroutine[Any, Any, object]) -> NoReturn:
@@ -190,6 +201,6 @@ def _no_event_loop(coroutine: Coroutine[Any, Any, object]) -> NoReturn:
 def _attempt(call: HookCall, arguments: Mapping[str, object]) -> PluginError | None:
     try:
         call(arguments)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
-        return from_exception(call.plugin, call.root, error, f"{call.hook} failed")
+    except BaseException as error:  # noqa: BLE001  whatever it is, it becomes the reason
+        return _failed(call, error)
     return None

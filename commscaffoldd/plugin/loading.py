@@ -15,7 +15,7 @@ from commscaffoldd.plugin.errors import PluginError, from_exception
 from commscaffoldd.plugin.forms import check_middleware, check_timer
 from commscaffoldd.plugin.handlers import Handler, read_handlers
 from commscaffoldd.plugin.hooks import HookCall, check_hook, hook_call, hook_name
-from commscaffoldd.plugin.scan import Marked, functions_of, modules_of, unused_classes
+from commscaffoldd.plugin.scan import Marked, functions_of, hidden_functions, modules_of, unused_classes
 
 
 @dataclasses.dataclass(slots=True)
@@ -38,20 +38,26 @@ def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
     plugin = LoadedPlugin(source.name, source.root, PluginSettings(source.name, copy.deepcopy(dict(settings))))
     try:
         content = source.load()
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
     except BaseException as error:  # noqa: BLE001  sys.exit() in a plugin must not end the daemon
         plugin.errors.append(from_exception(plugin.name, plugin.root, error, "cannot be imported"))
         return plugin
+    try:
+        _take_apart(plugin, content)
+    except BaseException as error:  # noqa: BLE001  looking at objects of a plugin's can run its code
+        plugin.errors.append(from_exception(plugin.name, plugin.root, error, "cannot be looked at"))
+    return plugin
+
+
+def _take_apart(plugin: LoadedPlugin, content: object) -> None:
     if isinstance(content, type):
         plugin.errors.append(
             PluginError(plugin.name, f"its entry point names the class {content.__name__}: name its module")
         )
-        return plugin
+        return
     if not isinstance(content, ModuleType):
         plugin.errors += plugin.settings.declare(_wanted(functions_of(content)))
         _take(plugin, [content])
-        return plugin
+        return
     modules = modules_of(content)
     functions = [marked for module in modules for marked in functions_of(module)]
     plugin.errors += plugin.settings.declare(_wanted(functions))
@@ -71,8 +77,18 @@ def load_plugin(source: Source, settings: Mapping[str, Any]) -> LoadedPlugin:
                     marked.line,
                 )
             )
-    _take(plugin, [*modules, created] if created is not None else [*modules])
-    return plugin
+    contents: list[object] = [*modules, created] if created is not None else [*modules]
+    plugin.errors += [
+        PluginError(
+            plugin.name,
+            f"{marked.qualname} is marked, but another decorator above hides that: put @handler, @hookimpl, "
+            "@middleware and @every above all others",
+            marked.file,
+            marked.line,
+        )
+        for marked in hidden_functions(contents)
+    ]
+    _take(plugin, contents)
 
 
 def _wanted(functions: Iterable[Marked]) -> list[Marked]:
@@ -98,7 +114,7 @@ def _create(plugin: LoadedPlugin, creators: list[Marked]) -> object:
     call = hook_call(plugin.name, plugin.root, plugin.settings.given_to(first.function), first)
     try:
         created = call({})
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it becomes the reason
+    except BaseException as error:  # noqa: BLE001  whatever it is, it becomes the reason
         plugin.errors.append(from_exception(plugin.name, plugin.root, error, "create_plugin failed"))
         return None
     if created is not None and (isinstance(created, type) or not _has_marks(created)):

@@ -101,6 +101,8 @@ def middleware(
     """
     if not isinstance(order, int) or isinstance(order, bool):
         raise TypeError(f"middleware(order={order!r}): an order is an int; lower is further outside")
+    if not isinstance(everywhere, bool):
+        raise TypeError(f"middleware(everywhere={everywhere!r}): everywhere is True or False")
     mark = MiddlewareMark(everywhere, order)
 
     def decorate(function: MiddlewareFunction) -> MiddlewareFunction:
@@ -108,7 +110,12 @@ def middleware(
         if isinstance(function, type) or not callable(marked):
             kind = function.__name__ if isinstance(function, type) else type(function).__name__
             raise TypeError(f"@middleware belongs on a generator function or method, not on {kind}")
-        setattr(marked, MIDDLEWARE_MARK, mark)
+        try:
+            setattr(marked, MIDDLEWARE_MARK, mark)
+        except (AttributeError, TypeError):
+            raise TypeError(
+                f"@middleware cannot mark a {type(function).__name__}: wrap it in a function of your own"
+            ) from None
         return function
 
     return decorate if function is None else decorate(function)

@@ -6,19 +6,26 @@ attribute (a mock, a lazy import) is not taken for a handler.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from commscaffoldd.plugin.api import HANDLER_MARK, PROJECT, HandlerMark
+from commscaffoldd.plugin.kinds import code_of
 from commscaffoldd.plugin.middleware import MIDDLEWARE_MARK, MiddlewareMark
 from commscaffoldd.plugin.timers import TIMER_MARK, TimerMark
 
 HOOK_MARK: Final = f"{PROJECT}_impl"
+
+_MARKS: Final = (HANDLER_MARK, HOOK_MARK, MIDDLEWARE_MARK, TIMER_MARK)
+DEPTH: Final = 5  # decorators on one function that are looked through
+_KEEPERS: Final = (property, functools.cached_property, functools.singledispatchmethod)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def unused_classes(modules: list[types.ModuleType], created: object) -> Iterator
     seen: set[type] = set()
     for module in modules:
         for kind in list(vars(module).values()):
-            if not isinstance(kind, type) or kind in seen or kind.__module__ not in names:
+            if not issubclass(type(kind), type) or kind in seen or kind.__module__ not in names:
                 continue
             seen.add(kind)
             if kind in type(created).__mro__:  # isinstance raises for a TypedDict
@@ -93,6 +100,34 @@ def unused_classes(modules: list[types.ModuleType], created: object) -> Iterator
             marked = [m for m in functions_of(kind) if m.is_marked]
             if marked:
                 yield kind, marked[0]
+
+
+def hidden_functions(holders: Iterable[object]) -> Iterator[Marked]:
+    """Marked functions that nobody can find: below a decorator that has put another function in their place."""
+    holders = list(holders)
+    found = {id(origin) for holder in holders for _, static in _attributes(holder) if (origin := _origin(static))}
+    for holder in holders:
+        for name, static in _attributes(holder):
+            for inner in _within(static, DEPTH):
+                marked = _marked(holder, name, inner, inner)
+                if marked is not None and marked.is_marked and id(inner) not in found:
+                    found.add(id(inner))
+                    yield marked
+
+
+def _within(static: object, depth: int) -> Iterator[types.FunctionType]:
+    """The functions that a decorator has kept: in a closure, or as a property does. Not if it has kept the marks."""
+    origin = _origin(static)
+    if depth == 0 or any(inspect.getattr_static(origin, mark, None) is not None for mark in _MARKS):
+        return
+    kept = [getattr(static, name, None) for name in ("fget", "func") if issubclass(type(static), _KEEPERS)]
+    for cell in origin.__closure__ or () if type(origin) is types.FunctionType else ():
+        with contextlib.suppress(ValueError):  # it is empty
+            kept.append(cell.cell_contents)
+    for inner in kept:
+        if type(inner) is types.FunctionType:
+            yield inner
+            yield from _within(inner, depth - 1)
 
 
 def _attributes(holder: object) -> Iterator[tuple[str, object]]:
@@ -105,10 +140,11 @@ def _attributes(holder: object) -> Iterator[tuple[str, object]]:
 
 def _origin(static: object) -> Callable[..., Any] | None:
     """The function behind an attribute: what carries the marks."""
-    if isinstance(static, staticmethod | classmethod | types.MethodType):
-        inner: Callable[..., Any] = static.__func__
+    # Of its type, not by isinstance: that asks a lazy object for its __class__, which may be too early.
+    if issubclass(type(static), (staticmethod, classmethod, types.MethodType)):
+        inner: Callable[..., Any] = static.__func__  # type: ignore[attr-defined]
         return inner
-    return static if callable(static) and not isinstance(static, type) else None
+    return static if callable(static) and not issubclass(type(static), type) else None
 
 
 def _marked(holder: object, name: str, origin: Callable[..., Any], static: object) -> Marked | None:
@@ -123,9 +159,9 @@ def _marked(holder: object, name: str, origin: Callable[..., Any], static: objec
     timer = timer if isinstance(timer, TimerMark) else None
     own = isinstance(holder, types.ModuleType) and getattr(origin, "__module__", None) == holder.__name__
     unmarked = not handlers and hook is None and middleware is None and timer is None
-    if unmarked and not (own and inspect.isfunction(origin)):
+    if unmarked and not (own and type(origin) is types.FunctionType):
         return None
-    code = getattr(inspect.unwrap(origin), "__code__", None)
+    code = code_of(origin)
     file = Path(code.co_filename) if code else Path(getattr(holder, "__file__", None) or name)
     return Marked(
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from commscaffoldd.config.describe import describe_type, describe_value, did_you_mean
 from commscaffoldd.config.errors import KeyPath
+from commscaffoldd.plugin.annotations import members_of, strip
 from commscaffoldd.plugin.errors import one_line
 
 
@@ -29,6 +31,9 @@ def convert(kind: type[msgspec.Struct], table: Mapping[str, Any], key: KeyPath) 
         table: as the configuration has it.
         key: where it stands there.
     """
+    tag_field, tag = kind.__struct_config__.tag_field, kind.__struct_config__.tag
+    if tag_field is not None and table.get(tag_field) == tag:
+        table = {name: found for name, found in table.items() if name != tag_field}
     fields = {field.encode_name: field for field in structs.fields(kind)}
     problems = [Problem((*key, name), _unknown(name, fields)) for name in table if name not in fields]
     values: dict[str, Any] = {}
@@ -44,6 +49,8 @@ def convert(kind: type[msgspec.Struct], table: Mapping[str, Any], key: KeyPath) 
         return kind(**values), []
     except (TypeError, ValueError) as error:  # what only __post_init__ can see
         return None, [Problem(key, one_line(str(error)))]
+    except Exception as error:  # noqa: BLE001  the plugin's own code
+        return None, [Problem(key, _failed(error))]
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -52,13 +59,41 @@ def _unknown(name: str, known: Iterable[str]) -> str:
 
 def _value(kind: Any, found: object, key: KeyPath) -> tuple[Any, list[Problem]]:  # noqa: ANN401  an annotation
     bare = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
-    if isinstance(bare, type) and issubclass(bare, msgspec.Struct) and isinstance(found, Mapping):
-        return convert(bare, found, key)
+    bare, _ = strip(bare, type(None))
+    if isinstance(found, Mapping):
+        if _is_struct(bare):
+            return convert(bare, found, key)
+        if len(choices := [one for one in members_of(bare) if _is_struct(one)]) > 1:
+            return _chosen(choices, found, key)
     try:
         value = msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
         return None, list(_problems(kind, found, key, error))
+    except Exception as error:  # noqa: BLE001  the plugin's own code
+        return None, [Problem(key, _failed(error))]
     return value, []
+
+
+def _chosen(kinds: list[type[msgspec.Struct]], table: Mapping[str, Any], key: KeyPath) -> tuple[Any, list[Problem]]:
+    """One of several tagged Structs: the one whose tag the table has."""
+    tag_field = str(kinds[0].__struct_config__.tag_field)  # they have the same: msgspec would not take them else
+    by_tag = {kind.__struct_config__.tag: kind for kind in kinds}
+    allowed = " or ".join(describe_value(tag) for tag in by_tag)
+    if tag_field not in table:
+        return None, [Problem(key, f"{tag_field} is missing; allowed: {allowed}")]
+    tag = table[tag_field]
+    if not isinstance(tag, str | int) or tag not in by_tag:
+        return None, [Problem((*key, tag_field), f"found {describe_value(tag)}; allowed: {allowed}")]
+    return convert(by_tag[tag], table, key)
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _failed(error: Exception) -> str:
+    what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+    return one_line(f"the plugin's own check of it failed: {what}")
 
 
 def _problems(kind: Any, found: object, key: KeyPath, error: Exception) -> Iterator[Problem]:  # noqa: ANN401

@@ -14,6 +14,13 @@ from commscaffoldd.codecs.base import type_name
 from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, members_of, resolve, strip
 from commscaffoldd.plugin.hooks import parameters
+from commscaffoldd.plugin.kinds import (
+    HiddenSignatureError,
+    is_async_generator,
+    is_coroutine_function,
+    is_generator,
+    signature_of,
+)
 
 BODY: Final = "body"
 """The name of the parameter that is the message's body."""
@@ -112,11 +119,13 @@ class _Reader:
 
     def read(self) -> HandlerSignature:
         function = self._function
-        is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-        is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        is_stream = is_generator(function) or is_async_generator(function)
+        is_async = is_coroutine_function(function) or is_async_generator(function)
         try:
-            signature = inspect.signature(function)
-        except (TypeError, ValueError):  # written in C, without a signature to look at
+            signature = signature_of(function)
+        except HiddenSignatureError as error:
+            raise SignatureErrors([str(error)]) from None
+        if signature is None:
             return HandlerSignature((), None, None, may_be_silent=True, is_async=False, is_stream=False)
         arguments = self._arguments(signature)
         reply, may_be_silent = self._reply(signature.return_annotation, is_async=is_async, is_stream=is_stream)
@@ -129,9 +138,23 @@ class _Reader:
         if not all_of or all_of[0].kind not in _TAKES_REQUEST or all_of[0].name == BODY:
             self._wrong.append(f"its parameters are {parameters(signature)}: the first one must take the request")
             return ()
+        self._check_variable(all_of)
         # The first one's annotation is not looked at: who imports `Request` only for type checkers is right.
         found = [self._argument(parameter) for parameter in all_of[1:] if parameter.kind not in _VARIABLE]
         return tuple(argument for argument in found if argument is not None)
+
+    def _check_variable(self, all_of: list[inspect.Parameter]) -> None:
+        if [parameter.kind for parameter in all_of] == list(_VARIABLE):
+            self._wrong.append(
+                f"its parameters are (*{all_of[0].name}, **{all_of[1].name}), which hide what it wants: if they are "
+                "those of a decorator, put @functools.wraps(function) above its inner function"
+            )
+        self._wrong += [
+            f"parameter {'*' * (1 + _VARIABLE.index(parameter.kind))}{BODY} is given nothing: the message's body is "
+            f"given to a parameter named {BODY}, without a star"
+            for parameter in all_of
+            if parameter.kind in _VARIABLE and parameter.name == BODY
+        ]
 
     def _argument(self, parameter: inspect.Parameter) -> Argument | None:
         name, by_name = parameter.name, parameter.kind not in _POSITIONAL
@@ -162,7 +185,8 @@ class _Reader:
         """What is yielded, from the annotation of a function that yields."""
         allowed = _STREAMS[is_async]
         if typing.get_origin(kind) in allowed:
-            return typing.get_args(kind)[0]
+            arguments = typing.get_args(kind)
+            return arguments[0] if arguments else NOTHING  # `typing.Iterator` as it is
         if kind not in (*allowed, Any, object):
             self._wrong.append(
                 f"the reply's annotation is {type_name(kind)}: a function that yields returns "

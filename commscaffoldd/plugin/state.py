@@ -12,7 +12,6 @@ A plugin is given its own first, then what another one has.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args, get_origin
 
@@ -22,6 +21,7 @@ from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.injection import Injected, Provided
+from commscaffoldd.plugin.kinds import HiddenSignatureError, signature_of
 from commscaffoldd.plugin.scan import Marked
 from commscaffoldd.plugin.wants import Want
 
@@ -53,8 +53,11 @@ class ProvidedTypeError(TypeError):
 def providers_of(plugin: str, marked: Marked) -> tuple[tuple[Provider, ...], PluginError | None]:
     """What a `worker_started` hook promises to return, and what is wrong with the promise."""
     try:
-        annotation = inspect.signature(marked.function).return_annotation
+        signature = signature_of(marked.function)
+        annotation = NOTHING if signature is None else signature.return_annotation
         kinds = _kinds(resolve(marked.function, annotation))
+    except HiddenSignatureError:  # it is told where hooks are looked at
+        return (), None
     except (UnresolvedError, ProvidedTypeError) as error:
         text = f"hook {marked.qualname}: its return annotation: {error}"
         return (), PluginError(plugin, text, marked.file, marked.line)
@@ -173,7 +176,18 @@ def _kinds(annotation: Any) -> tuple[type, ...]:  # noqa: ANN401  # any annotati
                 f"{name} cannot be provided: a class of your own, or of a library; tuple[A, B] for several; None for "
                 "nothing"
             )
+        _check_testable(kind)
     return kinds
+
+
+def _check_testable(kind: type) -> None:
+    try:
+        isinstance(None, kind)
+    except Exception as error:  # noqa: BLE001  # a Protocol, a TypedDict, a metaclass of the plugin's own
+        raise ProvidedTypeError(
+            f"{kind.__qualname__} cannot be provided, since no value can be tested for it ({error}): use a class, or "
+            "a Protocol with @runtime_checkable"
+        ) from None
 
 
 def _is_class(kind: object) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.kinds import is_coroutine_function
 
 TIMER_MARK: Final = "commscaffoldd_timer"
 """The attribute in which `every` leaves a `TimerMark`."""
@@ -48,7 +48,7 @@ class Timer:
     @property
     def is_async(self) -> bool:
         """Whether it is to be run on the event loop."""
-        return inspect.iscoroutinefunction(self.function)
+        return is_coroutine_function(self.function)
 
     def __call__(self) -> Any:  # noqa: ANN401  # a coroutine, if it is async
         """Call the function with all that it wants; whatever it raises passes through."""
@@ -91,7 +91,12 @@ def every(seconds: float, /, *, workers: Workers = "all") -> Callable[[TimerFunc
             raise TypeError(f"@every({seconds:g}) belongs on a function or method, not on {kind}")
         if hasattr(marked, TIMER_MARK):
             raise ValueError(f"@every({seconds:g}): the function has a timer already: call it from a second function")
-        setattr(marked, TIMER_MARK, mark)
+        try:
+            setattr(marked, TIMER_MARK, mark)
+        except (AttributeError, TypeError):
+            raise TypeError(
+                f"@every({seconds:g}) cannot mark a {type(function).__name__}: wrap it in a function of your own"
+            ) from None
         return function
 
     return decorate

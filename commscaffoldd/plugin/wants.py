@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from commscaffoldd.plugin.annotations import NOTHING, UnresolvedError, resolve, strip
+from commscaffoldd.plugin.kinds import HiddenSignatureError, signature_of
 
 _VARIABLE: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -43,8 +44,10 @@ def wants_of(function: Callable[..., Any], given: Collection[str], *, skip: int 
         WantError: a parameter has no annotation, or one that cannot be evaluated, or can only be given by position.
     """
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # written in C, without a signature to look at
+        signature = signature_of(function)
+    except HiddenSignatureError as error:
+        raise WantError(str(error)) from None
+    if signature is None:
         return ()
     found = list(signature.parameters.values())[skip:]
     return tuple(_want(function, one) for one in found if one.name not in given and not _is_left_alone(one))

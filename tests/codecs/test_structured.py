@@ -141,6 +141,20 @@ def test_what_a_client_is_told_is_one_short_line_without_control_characters() ->
     assert r"\x1b[2J" in text
 
 
+@pytest.mark.parametrize(("body", "language"), [(b"\x91\x80", "msgpack"), (b"[{}]", "json")])
+def test_what_cannot_be_in_a_set_is_a_bad_body(body: bytes, language: Format) -> None:
+    with pytest.raises(BadBody, match=r"body: unhashable type: 'dict' \(in a set\)"):
+        codec_for(set[Any], language).decode(body)
+
+
+def test_a_type_error_of_a_types_own_code_is_its_fault() -> None:
+    class Own(msgspec.Struct):
+        number: int = msgspec.field(default_factory=lambda: int([]))  # type: ignore[call-overload]
+
+    with pytest.raises(TypeError, match="int\\(\\) argument"):
+        codec_for(Own).decode(b"\x80")
+
+
 def test_a_struct_that_refuses_for_itself() -> None:
     class Span(msgspec.Struct):
         first: int
@@ -219,7 +233,10 @@ def test_a_format_that_does_not_exist() -> None:
         codec_for(Login, "xml")  # type: ignore[arg-type]
 
 
-ALL: list[Any] = [Login, Tree, Circle | Square, Point, Options, list[int], dict[str, Any], Any, int, dt.datetime]
+ALL: list[Any] = [
+    *(Login, Tree, Circle | Square, Point, Options, list[int], dict[str, Any], Any, int, dt.datetime),
+    *(set[Any], frozenset[Any], set[list[int]], dict[Any, set[Any]]),
+]
 CODECS = [codec_for(kind, language) for kind in ALL for language in FORMATS]
 MESSAGES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
@@ -237,6 +254,8 @@ def value_or_bad_body(body: bytes) -> None:
 @example(b"\xdd\xff\xff\xff\xff")  # an array that says it has four billion elements
 @example(b"\xdf\xff\xff\xff\xff")
 @example(b"\xc6\xff\xff\xff\xff")
+@example(b"\x91\x80")  # a set with a map in it
+@example(b"[{}]")
 @example(b"[" * 100_000)
 @example(b"\x91" * 100_000)
 @example(b'{"a":' * 100_000)

@@ -359,3 +359,15 @@ def test_one_that_is_cancelled_before_it_begins_is_answered_for(event_loop_threa
         event_loop_thread.call_soon(cancel_all)
         over.set()
         rig.until(lambda: errors(peer) == [(1, HANDLER_FAILED, "the handler failed")])
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+def test_whatever_a_coroutine_raises_is_raised_where_it_is_waited_for(
+    event_loop_thread: EventLoop, kind: type[BaseException]
+) -> None:
+    async def end() -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        event_loop_thread.call(end(), 20)
+    assert event_loop_thread.call(asyncio.sleep(0, "it goes on"), 20) == "it goes on"

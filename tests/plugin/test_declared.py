@@ -216,3 +216,60 @@ def test_a_table_taken_as_it_is(shop: Workshop) -> None:
     host = shop.load(settings={"greet": {"a": 1}})
     host.self_test()
     host.worker_started(WorkerInfo(1, 4711))
+
+
+SHAPES = """
+from __future__ import annotations
+
+import msgspec
+
+from commscaffoldd import hookimpl
+
+
+class File(msgspec.Struct, tag="file"):
+    path: str
+
+
+class Net(msgspec.Struct, tag="net"):
+    port: int
+
+    def __post_init__(self):
+        1 // self.port
+
+
+class Settings(msgspec.Struct):
+    store: File | Net | None = None
+    file: File | None = None
+    next: Settings | None = None
+
+
+@hookimpl
+def create_plugin(settings: Settings | None): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"store": {"path": "x"}}, 'plugin.a.store: type is missing; allowed: "file" or "net"'),
+        ({"store": {"type": "x"}}, 'plugin.a.store.type: found "x"; allowed: "file" or "net"'),
+        ({"store": {"type": [5]}}, 'plugin.a.store.type: found an array; allowed: "file" or "net"'),
+        ({"store": {"type": "net", "port": "x"}}, 'plugin.a.store.port: found "x"; allowed: an integer'),
+        ({"next": {"next": {"next": 5}}}, "plugin.a.next.next.next: found 5; allowed: a table"),
+        (
+            {"store": {"type": "net", "port": 0}},
+            (
+                "plugin.a.store: the plugin's own check of it failed: ZeroDivisionError: integer division or modulo "
+                "by zero"
+            ),
+        ),
+    ],
+)
+def test_tagged_and_nested_tables(shop: Workshop, settings: dict[str, Any], problem: str) -> None:
+    shop.write("a.py", SHAPES)
+    assert shop.errors(a=settings) == [f"plugin a: {problem}"]
+
+
+def test_a_tag_is_no_unknown_key(shop: Workshop) -> None:
+    shop.write("a.py", SHAPES)
+    shop.load(settings={"a": {"store": {"type": "file", "path": "x"}, "file": {"type": "file", "path": "y"}}})

@@ -219,7 +219,7 @@ def test_another_object_than_promised_is_a_failed_start(
     with pytest.raises(PluginErrors) as caught:
         started(shop.load())
     (line,) = shop.lines(caught.value)
-    assert line.startswith(f"plugin a: a.py: worker_started failed: ProvidedTypeError: {says}")
+    assert line.startswith(f"plugin a: a.py:3: worker_started failed: ProvidedTypeError: {says}")
 
 
 def test_a_declared_struct_of_settings_is_given_to_all_of_them(shop: Workshop) -> None:
