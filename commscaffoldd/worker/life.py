@@ -2,57 +2,61 @@
 
 from __future__ import annotations
 
-import os
-from typing import Final
-
 from commscaffoldd.core.event_loop import EventLoop
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.host import PluginHost, RunAsync
 
-STOP: Final = 1.0  # seconds for the event loop to end
-
 
 class PluginLife:
-    """The plugins' hooks of a worker's life, and the event loop, where one of them is asynchronous.
+    """The plugins' hooks of a worker's life, and the event loop, where one of them is asynchronous. Main thread.
 
     Attributes:
         event_loop: runs between `start` and `stop`; `None`: no plugin has anything asynchronous.
     """
 
-    def __init__(self, host: PluginHost) -> None:
+    def __init__(self, host: PluginHost, worker: WorkerInfo) -> None:
         """Not started yet."""
         self._host = host
-        self._worker = WorkerInfo(1, os.getpid())
+        self._worker = worker
         self.event_loop: EventLoop | None = None
 
     @property
     def _run_async(self) -> RunAsync | None:
         return None if self.event_loop is None else self.event_loop.call
 
-    def start(self) -> None:
-        """Call the hooks `self_test` and `worker_started`.
+    def start(self, patience: float) -> None:
+        """Start the event loop, and call the hook `worker_started`.
+
+        Args:
+            patience: seconds for the event loop to end, if the hook fails.
 
         Raises:
-            PluginErrors: what they raised.
+            PluginErrors: what the hook raised.
         """
-        self._host.self_test()
         if self._host.is_async:
             self.event_loop = EventLoop()
             self.event_loop.start()
         try:
             self._host.worker_started(self._worker, self._run_async)
         except BaseException:
-            self._end_loop()
+            self._end_loop(patience)
             raise
 
-    def stop(self) -> None:
-        """Call the hook `worker_stopping`, and end the event loop."""
+    def stop(self, patience: float) -> bool:
+        """Call the hook `worker_stopping`, and end the event loop.
+
+        Args:
+            patience: seconds for the event loop to end.
+
+        Returns:
+            Whether it has; not if something blocks it.
+        """
         try:
             self._host.worker_stopping(self._worker, self._run_async)
         finally:
-            self._end_loop()
+            ended = self._end_loop(patience)
+        return ended
 
-    def _end_loop(self) -> None:
+    def _end_loop(self, patience: float) -> bool:
         event_loop, self.event_loop = self.event_loop, None
-        if event_loop is not None and not event_loop.stop(STOP):
-            raise AssertionError("the event loop does not end: something blocks it")
+        return event_loop is None or event_loop.stop(patience)
