@@ -152,7 +152,7 @@ class Deferred:
             return
         try:
             self.cancel()
-        except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
+        except BaseException as error:  # a plugin must not end a thread of ours
             logger.error(f"{self._whose()}: its Deferred.cancel failed: {error!r}", exc_info=error)
 
     def location(self) -> str:

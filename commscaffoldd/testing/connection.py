@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import operator
+import itertools
 import uuid
-from collections import deque
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from commscaffoldd.codecs import codec_for
 from commscaffoldd.codecs.base import Format
-from commscaffoldd.core import reasons
-from commscaffoldd.core.connection import Connection
-from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.layout import PRESETS, Layout
-from commscaffoldd.core.request import Request
-from commscaffoldd.core.slot import Slot, as_body
+from commscaffoldd.worker.socketless.connection import SocketlessConnection
 
 PEER: Final = "192.0.2.7:51234"
 LISTEN: Final = "127.0.0.1:9000"
@@ -33,7 +27,7 @@ class Push(NamedTuple):
         return codec_for(kind, format).decode(self.body)
 
 
-class FakeConnection(Connection):
+class FakeConnection(SocketlessConnection):
     """A client's connection, as a handler sees it; it is one, so annotations and `isinstance` say so, too.
 
     Attributes:
@@ -41,7 +35,7 @@ class FakeConnection(Connection):
         closed: the reason with which it was closed on this side, `None` as long as it was not.
     """
 
-    __slots__ = ("closed", "current", "pending", "replied", "sent")
+    __slots__ = ("_has_errors", "_sequence", "sent")
 
     def __init__(
         self,
@@ -62,70 +56,27 @@ class FakeConnection(Connection):
             session: what plugins remember of it already.
         """
         known = PRESETS[layout] if isinstance(layout, str) else layout
-        endpoint = Endpoint.make(listen, known, default_id=1, control_ids=False)
-        # What a connection needs of its slot, and no more: there is no socket behind it.
-        slot = cast("Slot", _NoSlot(self, endpoint))
-        super().__init__(slot, 1, connection_id or f"1.{uuid.uuid4().hex[:8]}.1", peer, listen)
+        super().__init__(connection_id or f"1.{uuid.uuid4().hex[:8]}.1", peer, listen, known)
         self.sent: list[Push] = []
-        self.closed: str | None = None
-        # For the harness: messages that wait for the one that runs, and whom to give a reply by its sequence.
-        self.pending: deque[Request] = deque()
-        self.current: Request | None = None
-        self.replied: dict[int, Callable[[bytes], None]] = {}
+        self._sequence = itertools.count(1)
+        self._has_errors = Endpoint.make(listen, known, default_id=1, control_ids=False).error_id is not None
         if session:
             self.restore_session(dict(session))
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """What the clients of its listener have in common: layout, error ID."""
-        endpoint = self._slot.endpoint
-        assert endpoint is not None, "a fake slot has always one"
-        return endpoint
 
     def take_sent(self) -> list[Push]:
         """What has been pushed since the last look; forgets it."""
         taken, self.sent[:] = list(self.sent), []
         return taken
 
-    def go_away(self) -> None:
-        """The client goes: from now on nothing can be sent to it. No hook is called; see `PluginHarness.close`."""
-        self._slot.generation += 1
+    def pushed(self, message_id: int, body: bytes) -> None:
+        """See `SocketlessConnection`."""
+        self.sent.append(Push(message_id, body))
 
-    def defer_to(self, deferrals: Deferrals) -> None:
-        """Have these keep what handlers defer."""
-        self._slot.outlet.deferrals = deferrals
+    @property
+    def has_errors(self) -> bool:
+        """Whether its layout has error replies: else a client is told nothing of a refusal."""
+        return self._has_errors
 
-
-class _NoOutlet:
-    """Stands in an outlet's place; see `core.slot.Outlet`."""
-
-    def __init__(self) -> None:
-        self.send_buffer = 1 << 20
-        self.deferrals = Deferrals(lambda: None)
-
-
-class _NoSlot:
-    """Stands in a slot's place; see `core.slot.Slot` for what its members mean."""
-
-    def __init__(self, connection: FakeConnection, endpoint: Endpoint) -> None:
-        self._connection = connection
-        self.endpoint: Endpoint | None = endpoint
-        self.outlet = _NoOutlet()
-        self.generation = 1
-        self.unsent = 0
-
-    def push(self, generation: int, message_id: int, sequence: int, body: bytes) -> bool:
-        message_id, data = operator.index(message_id), as_body(body)
-        if self.endpoint is None or generation != self.generation or self._connection.closing:
-            return False
-        self.endpoint.layout.check_fits(message_id, len(data))
-        replied = self._connection.replied.get(sequence)
-        if replied is None:
-            self._connection.sent.append(Push(message_id, data))
-        else:
-            replied(data)
-        return True
-
-    def close_from_plugin(self, generation: int, reason: str) -> None:
-        if generation == self.generation and self._connection.closed is None:
-            self._connection.closed = reason or reasons.PLUGIN
+    def next_sequence(self) -> int:
+        """The sequence of its next message, as a client would count."""
+        return next(self._sequence)

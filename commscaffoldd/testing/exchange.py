@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from commscaffoldd.client import ErrorReply
+from commscaffoldd.client import ConnectionClosed, ErrorReply
 from commscaffoldd.testing.connection import FakeConnection
 
 
@@ -22,8 +23,10 @@ class Exchange:
         done: whether no more comes. Not, while a reply is deferred.
     """
 
-    def __init__(self, message_id: int, connection: FakeConnection) -> None:
-        """Nothing has come yet."""
+    def __init__(
+        self, message_id: int, connection: FakeConnection, decode: Callable[[bytes], object] = lambda body: body
+    ) -> None:
+        """Nothing has come yet; `decode` makes `replies` of `bodies`."""
         self.id = message_id
         self.connection = connection
         self.bodies: list[bytes] = []
@@ -31,6 +34,7 @@ class Exchange:
         self.error: ErrorReply | None = None
         self.failure: BaseException | None = None
         self.done = False
+        self._decode = decode
         self._ended = threading.Condition()
 
     def __repr__(self) -> str:
@@ -64,19 +68,31 @@ class Exchange:
             raise self.error
         return self.replies[-1] if self.replies else None
 
-    # -- who answers -------------------------------------------------------------------------------------
+    # -- who answers: an `Outcome` -------------------------------------------------------------------------
 
-    def refuse(self, code: int, text: str) -> None:
-        """End it with an error reply."""
-        self.error = ErrorReply(code, text, self.id)
-        self.end()
+    def begun(self) -> None:
+        """Its handler is called now."""
 
-    def fail(self, failure: BaseException) -> None:
-        """End it with what the handler raised."""
-        self.failure = failure
-        self.end()
+    def replied(self, body: bytes) -> bool:
+        """A reply."""
+        self.bodies.append(body)
+        self.replies.append(self._decode(body))
+        return True
 
-    def end(self) -> None:
+    def refused(self, code: int, text: str) -> None:
+        """An error reply."""
+        if self.connection.has_errors:
+            self.error = ErrorReply(code, text, self.id)
+
+    def failed(self, error: BaseException) -> None:
+        """The handler has raised this."""
+        self.failure = error
+
+    def dropped(self) -> None:
+        """It has not had its turn."""
+        self.failure = ConnectionClosed("the connection was closed before this message was handled")
+
+    def ended(self) -> None:
         """Nothing more comes."""
         with self._ended:
             self.done = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,19 +18,20 @@ from commscaffoldd.core.event_loop import launched
 from commscaffoldd.core.login import login_first
 from commscaffoldd.core.route import RouteTable
 from commscaffoldd.core.session import pack_session, pack_user, unpack_session, unpack_user
-from commscaffoldd.plugin.host import PluginHost
+from commscaffoldd.plugin.host import PluginHost, WorkerInfo
 from commscaffoldd.plugin.timers import Timer
 from commscaffoldd.testing.bodies import Bodies
 from commscaffoldd.testing.clock import FakeClock
 from commscaffoldd.testing.connection import FakeConnection
 from commscaffoldd.testing.exchange import Exchange
 from commscaffoldd.testing.failures import Errors, caught_errors
-from commscaffoldd.testing.handling import Handling
-from commscaffoldd.testing.life import PluginLife
 from commscaffoldd.testing.sources import Named
 from commscaffoldd.testing.subject import Subject, Wish
+from commscaffoldd.worker.life import PluginLife
+from commscaffoldd.worker.socketless.handling import Handling
 
 PATIENCE: Final = 5.0  # seconds to wait for a reply that comes from another thread
+STOP: Final = 1.0  # seconds for the event loop to end
 
 
 class PluginHarness:
@@ -50,7 +52,7 @@ class PluginHarness:
         self.config = config
         self.clock = clock or FakeClock()
         self._bodies = Bodies(host)
-        self._handling = Handling(self._bodies, self.clock, config.business.handler_timeout)
+        self._handling = Handling(self.clock, config.business.handler_timeout)
         self._default: FakeConnection | None = None
         self._life: PluginLife | None = None
         self._routes: RouteTable = host.routes
@@ -72,8 +74,9 @@ class PluginHarness:
         Raises:
             PluginErrors: what they raised.
         """
-        life = PluginLife(self.host)
-        life.start()
+        life = PluginLife(self.host, WorkerInfo(1, os.getpid()))
+        self.host.self_test()
+        life.start(STOP)
         self._life = life
         if life.event_loop is not None:
             self._routes = launched(self.host.routes, life.event_loop)
@@ -89,7 +92,9 @@ class PluginHarness:
         life, self._life = self._life, None
         if life is not None:
             with _raising():
-                life.stop()
+                ended = life.stop(STOP)
+            if not ended:
+                raise AssertionError("the event loop does not end: something blocks it")
 
     def _plan(self, timer: Timer) -> None:
         self.clock.at(self.clock.now + timer.mark.seconds, lambda: self._ring(timer))
@@ -206,11 +211,14 @@ class PluginHarness:
         if route is None:
             unknown = Exchange(message_id, source)
             if self.host.login_needed and not source.authenticated:
-                unknown.refuse(REFUSED, login_first(message_id))
+                unknown.refused(REFUSED, login_first(message_id))
             else:
-                unknown.refuse(UNKNOWN_ID, f"no handler for message ID {message_id}")
+                unknown.refused(UNKNOWN_ID, f"no handler for message ID {message_id}")
+            unknown.ended()
             return unknown
-        return self._handling.begin(source, route, data)
+        exchange = Exchange(message_id, source, lambda reply: self._bodies.decode(message_id, reply))
+        self._handling.begin(source, route, source.next_sequence(), data, exchange)
+        return exchange
 
     def call(
         self,

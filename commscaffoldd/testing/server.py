@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 import tempfile
@@ -22,13 +23,13 @@ from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Statistics
 from commscaffoldd.core.layout import Layout
 from commscaffoldd.log.logfile import LogFile
-from commscaffoldd.plugin.host import PluginHost
+from commscaffoldd.plugin.host import PluginHost, WorkerInfo
 from commscaffoldd.testing.failures import PATIENCE, Errors, caught_errors
-from commscaffoldd.testing.life import PluginLife
 from commscaffoldd.testing.sources import Named
 from commscaffoldd.testing.subject import Subject, Wish
 from commscaffoldd.worker.assembly import Worker
 from commscaffoldd.worker.launch import Launch, ListenSocket
+from commscaffoldd.worker.life import PluginLife
 
 STOP: Final = 5.0  # seconds for handlers to end
 STANDARD_ERROR: Final = 2
@@ -87,9 +88,10 @@ class Server:
             undo.enter_context(caught_errors(self.errors))
             undo.callback(sys.setswitchinterval, sys.getswitchinterval())
             launch = _launch(self.config, undo)
-            life = PluginLife(self.host)
-            life.start()
-            undo.callback(life.stop)
+            self.host.self_test()
+            life = PluginLife(self.host, WorkerInfo(1, os.getpid()))
+            life.start(STOP)
+            undo.callback(_end, life)
             worker = Worker(launch, self.host, life.event_loop, quiet=0.0)
             worker.start(_Observer())
             self._sockets = launch.sockets
@@ -242,3 +244,8 @@ def _listening(backlog: int) -> socket.socket:
     made = socket.create_server(("127.0.0.1", 0), backlog=backlog)
     made.setblocking(False)
     return made
+
+
+def _end(life: PluginLife) -> None:
+    if not life.stop(STOP):
+        raise AssertionError("the event loop does not end: something blocks it")

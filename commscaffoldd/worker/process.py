@@ -9,17 +9,17 @@ import threading
 import time
 from typing import Any, Final, Literal, NoReturn
 
-from commscaffoldd.core.event_loop import EventLoop
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.log import LogFile
 from commscaffoldd.plugin.causes import log_causes
 from commscaffoldd.plugin.errors import PluginErrors
-from commscaffoldd.plugin.host import PluginHost, RunAsync, WorkerInfo
-from commscaffoldd.worker.assembly import Worker
+from commscaffoldd.plugin.host import PluginHost, WorkerInfo
+from commscaffoldd.worker.assembly import SERVICE_STOP, Worker
 from commscaffoldd.worker.capture.captures import Captures
 from commscaffoldd.worker.channel import Channel, Command, send
 from commscaffoldd.worker.handover.orders import Orders
 from commscaffoldd.worker.launch import Launch
+from commscaffoldd.worker.life import PluginLife
 from commscaffoldd.worker.limits import raise_descriptor_limit
 from commscaffoldd.worker.plugins import load_host
 from commscaffoldd.worker.reports import Reports
@@ -55,33 +55,15 @@ def run_worker(launch: Launch) -> NoReturn:
     sharpen_timers()
     try:
         host = load_host(launch.config)
-        event_loop = _start_event_loop(host)
-        info = WorkerInfo(launch.number, os.getpid())
-        host.worker_started(info, _run_async(event_loop))  # first: it makes what all others are given
-        worker = Worker(launch, host, event_loop)
+        life = PluginLife(host, WorkerInfo(launch.number, os.getpid()))
+        life.start(SERVICE_STOP)  # first: the hook makes what all others are given
+        worker = Worker(launch, host, life.event_loop)
     except PluginErrors as errors:
         log_causes(errors.errors)
         _fail(launch, "plugin", [str(error) for error in errors.errors])
     except (OSError, ValueError) as error:
         _fail(launch, "start", [f"worker {launch.number}: {error}"])
-    _Process(launch, host, worker, event_loop).run()
-
-
-def _start_event_loop(host: PluginHost) -> EventLoop | None:
-    if not host.is_async:
-        return None
-    event_loop = EventLoop()
-    event_loop.start()
-    return event_loop
-
-
-def _run_async(event_loop: EventLoop | None) -> RunAsync | None:
-    return None if event_loop is None else event_loop.call
-
-
-def _run_async_until(event_loop: EventLoop, deadline: float) -> RunAsync:
-    """For hooks that together must be done by then, in monotonic seconds: nobody may hold up a worker that stops."""
-    return lambda coroutine: event_loop.call(coroutine, max(deadline - time.monotonic(), 0.0))
+    _Process(launch, host, worker, life).run()
 
 
 def _fail(launch: Launch, kind: FailureKind, errors: list[str]) -> NoReturn:
@@ -92,9 +74,9 @@ def _fail(launch: Launch, kind: FailureKind, errors: list[str]) -> NoReturn:
 class _Process:
     """The running worker: commands of the master, signals, and the end."""
 
-    def __init__(self, launch: Launch, host: PluginHost, worker: Worker, event_loop: EventLoop | None) -> None:
+    def __init__(self, launch: Launch, host: PluginHost, worker: Worker, life: PluginLife) -> None:
         self._launch = launch
-        self._event_loop = event_loop
+        self._life = life
         self._host = host
         self._worker = worker
         self._captures = Captures(worker.core, launch.number, os.getpid())
@@ -139,12 +121,7 @@ class _Process:
         busy = self._worker.stop(remaining)
         if busy:
             logger.warning(f"{busy} handlers were still running after stop_timeout: they end unfinished")
-        event_loop = self._event_loop
-        stop_by = max(self._stop_by, time.monotonic() + HOOKS_STOP)
-        run_async = None if event_loop is None else _run_async_until(event_loop, stop_by)
-        self._host.worker_stopping(WorkerInfo(self._launch.number, os.getpid()), run_async)
-        if event_loop is not None:
-            event_loop.stop(LOOP_STOP)
+        self._life.stop(LOOP_STOP, max(self._stop_by, time.monotonic() + HOOKS_STOP))
         self._captures.stop(CAPTURE_STOP)
 
     def _begin_stop(self, timeout: float) -> None:

@@ -56,6 +56,27 @@ def test_an_async_handler_that_waits_too_long_is_given_up(load: Load) -> None:
         exchange.result()
 
 
+def test_an_async_handler_is_cancelled_when_its_connection_closes_if_it_wants_that(load: Load) -> None:
+    plugin = load("""
+        import asyncio
+
+        @handler(1, cancel_on_close=True)
+        async def wait(request):
+            await asyncio.sleep(60)
+
+        @handler(2, concurrent=True)
+        def close(request):
+            request.connection.close()
+    """)
+    gone, closed = plugin.connect(), plugin.connect()
+    waiting = [plugin.begin(1, connection=gone), plugin.begin(1, connection=closed)]
+
+    plugin.close(gone)
+    plugin.begin(2, connection=closed)
+
+    assert [one.wait().replies for one in waiting] == [[], []]
+
+
 def test_streams_give_all_their_replies(load: Load) -> None:
     plugin = load("""
         from collections.abc import AsyncIterator, Iterator
