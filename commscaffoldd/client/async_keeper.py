@@ -7,7 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from commscaffoldd.client.async_link import AsyncLink
 from commscaffoldd.client.backoff import Backoff, Reconnect
@@ -34,17 +34,24 @@ class AsyncKeeper:
         self._backoffs = {place: Backoff(settings.reconnect or Reconnect()) for place in self._places}
         self._links: set[AsyncLink] = set()  # those that are leaving, too
         self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
         self._closed = False
         self._why = "not connected yet"
 
     async def start(self) -> None:
-        """Connect all. Raises OSError: it cannot be reached."""
+        """Connect all. Raises OSError: it cannot be reached; ClientError: it has been told to before, or to close."""
+        if self._started or self._closed:
+            raise ClientError(f"{self._settings.address}: a client connects once, and not after it has been closed")
+        self._started = True
         self._context = self._settings.tls_context()
         links: list[AsyncLink] = []
         try:
             for place in self._places:
-                links.append(await self._open(place))  # noqa: PERF401  # those before one that fails must be closed
+                links.append(await self._open(place))  # those before one that fails must be closed
+                if self._closed:
+                    raise ConnectionClosed(f"{self._settings.address}: this client is closed")
         except BaseException:
+            self._started = False  # it may be tried again
             for link in links:
                 link.end(ConnectionClosed("another connection could not be had"))
             raise
@@ -57,8 +64,8 @@ class AsyncKeeper:
         """The link with the fewest calls in flight that can be written to; `None`: wait for one."""
         usable = self._usable
         if len(usable) == 1:
-            return usable[0] if usable[0].writable.is_set() else None
-        writable = [link for link in usable if link.writable.is_set()]
+            return usable[0] if usable[0].writable else None
+        writable = [link for link in usable if link.writable]
         return min(writable, key=lambda link: link.in_flight, default=None)
 
     async def wait_for_link(self, deadline: float) -> AsyncLink:
@@ -69,10 +76,8 @@ class AsyncKeeper:
                 while (link := self.link()) is None:
                     if self._closed:
                         raise ConnectionClosed(f"{address}: this client is closed")
-                    if self._usable:  # they are all full
-                        await self._usable[0].writable.wait()
-                        continue
-                    if not self._places or (self._reconnect is None and self._tasks):
+                    ended = not self._places or (self._reconnect is None and self._tasks)
+                    if ended and not self._usable:  # else they are all full
                         raise ConnectionClosed(self._why if str(address) in self._why else f"{address}: {self._why}")
                     await self._changed.wait()
         except TimeoutError:
@@ -99,7 +104,10 @@ class AsyncKeeper:
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *(link.ended for link in list(self._links)), return_exceptions=True)
+        # Not `gather`: if this is cancelled, that cancels what it waits for, and the links' ends are not only ours.
+        waiting: list[asyncio.Future[Any]] = [*tasks, *(link.ended for link in self._links)]
+        if waiting:
+            await asyncio.wait(waiting)
         for place in self._places:
             self._tell("closed", place)
 
@@ -147,7 +155,11 @@ class AsyncKeeper:
 
     async def _open(self, place: int) -> AsyncLink:
         return await AsyncLink.open(
-            self._settings, self._context, self._on_push, lambda link: self._replace(place, link)
+            self._settings,
+            self._context,
+            self._on_push,
+            on_leaving=lambda link: self._replace(place, link),
+            on_writable=self._change,
         )
 
     def _adopt(self, place: int, link: AsyncLink) -> None:

@@ -22,7 +22,7 @@ class AsyncLink(asyncio.Protocol):
     Attributes:
         opened_at: `time.monotonic` then.
         ended: done when the connection has ended; gives why.
-        writable: set unless more waits to be sent than should: wait for it before `call` and `send`.
+        writable: false while more waits to be sent than should; `on_writable` is called when it is true again.
     """
 
     def __init__(
@@ -30,22 +30,24 @@ class AsyncLink(asyncio.Protocol):
         settings: Settings,
         on_push: Callable[[Push], object],
         on_leaving: Callable[[AsyncLink], object],
+        on_writable: Callable[[], object],
     ) -> None:
-        """A connection to be; asyncio connects it. The callbacks are as for `Link`."""
+        """A connection to be; asyncio connects it. `on_push` and `on_leaving` are as for `Link`."""
         self._loop = asyncio.get_running_loop()
         self.opened_at = time.monotonic()
         self._conversation = settings.conversation(self.opened_at)
         self._half_beat = (settings.heartbeat or 0.0) / 2
         self._on_push = on_push
         self._on_leaving = on_leaving
+        self._on_writable = on_writable
         self._told = False
         self._on_ready: Callable[[AsyncLink], object] | None = None
         self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self.ended: asyncio.Future[ClientError] = self._loop.create_future()
-        self.writable = asyncio.Event()
-        self.writable.set()
+        self.writable = True
 
     @classmethod
     async def open(
@@ -54,6 +56,7 @@ class AsyncLink(asyncio.Protocol):
         context: ssl.SSLContext | None,
         on_push: Callable[[Push], object],
         on_leaving: Callable[[AsyncLink], object],
+        on_writable: Callable[[], object],
     ) -> AsyncLink:
         """Connect. Raises OSError (TimeoutError, ConnectionRefusedError, ssl.SSLError, ...)."""
         loop = asyncio.get_running_loop()
@@ -61,7 +64,7 @@ class AsyncLink(asyncio.Protocol):
         hostname = settings.peer_name if context is not None else None
 
         def make() -> AsyncLink:
-            return cls(settings, on_push, on_leaving)
+            return cls(settings, on_push, on_leaving, on_writable)
 
         try:
             async with asyncio.timeout(settings.seconds_to_connect):
@@ -113,11 +116,8 @@ class AsyncLink(asyncio.Protocol):
 
     def end(self, error: ClientError) -> None:
         """End the connection; who waits is told."""
-        self._flush()
+        self._close()
         self._conversation.end(error)
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.close()
-            self._loop.call_later(_LINGER, self._transport.abort)
 
     # -- called by asyncio ---------------------------------------------------------------------------------
 
@@ -158,17 +158,20 @@ class AsyncLink(asyncio.Protocol):
             conversation.end(ConnectionClosed(f"{conversation.peer}: {text}"))
         if self._timer is not None:
             self._timer.cancel()
-        self.writable.set()  # who waits for it shall see that it has ended
+        if self._linger is not None:
+            self._linger.cancel()
+        self.resume_writing()  # who waits for that shall see that it has ended
         assert conversation.ended is not None, "it has just been ended"
         self.ended.set_result(conversation.ended)
 
     def pause_writing(self) -> None:
         """The daemon does not read as fast as we write."""
-        self.writable.clear()
+        self.writable = False
 
     def resume_writing(self) -> None:
         """It has read."""
-        self.writable.set()
+        self.writable = True
+        self._on_writable()
 
     # -- within --------------------------------------------------------------------------------------------
 
@@ -190,9 +193,15 @@ class AsyncLink(asyncio.Protocol):
                 self._transport.write(data)
 
     def _finish_leaving(self) -> None:
-        if self._conversation.leaving and not self._conversation.in_flight and self._transport is not None:
-            self._flush()
+        if self._conversation.leaving and not self._conversation.in_flight:
+            self._close()
+
+    def _close(self) -> None:
+        """Send what waits for that, but do not wait long for a daemon that does not read."""
+        self._flush()
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+            self._linger = self._loop.call_later(_LINGER, self._transport.abort)
 
     def _beat(self) -> None:
         try:

@@ -46,11 +46,17 @@ class AsyncClient:
         self._settings = Settings(address=where, layout=read_layout(layout), **options)
         self._typing = Typing(str(where))
         self._pushes = AsyncPushQueue(self._settings.push_queue)
-        self._slots = asyncio.Semaphore(self._settings.max_in_flight)
+        self._slots = asyncio.Semaphore(self._settings.most_in_flight)
         self._keeper = AsyncKeeper(self._settings, self._take_push)
 
     async def connect(self) -> None:
-        """Connect; once. Raises OSError: it cannot be reached (TimeoutError, ssl.SSLError, ...)."""
+        """Connect; once.
+
+        Raises:
+            OSError: it cannot be reached (TimeoutError, ssl.SSLError, ...).
+            ConnectionClosed: it was closed meanwhile.
+            ClientError: it has been connected before.
+        """
         await self._keeper.start()
 
     async def __aenter__(self) -> Self:
@@ -66,8 +72,10 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close all connections; calls in flight raise ConnectionClosed. Closing twice does nothing."""
-        await self._keeper.close()
-        self._pushes.close()
+        try:
+            await self._keeper.close()
+        finally:
+            self._pushes.close()
 
     @property
     def pushes_dropped(self) -> int:
@@ -110,7 +118,7 @@ class AsyncClient:
     ) -> None:
         """Send a message, and wait for nothing but that there is room for it. See `Client.send`."""
         data = self._typing.encode(body, format)
-        deadline = asyncio.get_running_loop().time() + (self._settings.timeout if timeout is None else timeout)
+        deadline = asyncio.get_running_loop().time() + self._settings.seconds(timeout)
         while True:
             link = self._keeper.link() or await self._keeper.wait_for_link(deadline)
             try:
@@ -148,7 +156,7 @@ class AsyncClient:
         """
         if not self._settings.layout.has_sequence:
             raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
-        seconds = self._settings.timeout if timeout is None else timeout
+        seconds = self._settings.seconds(timeout)
         decode = self._typing.decoder(message_id, reply, format)
         return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)
 
@@ -168,7 +176,7 @@ class AsyncClient:
             raise TimeoutError(f"no push within {timeout or 0.0:g} seconds") from None
 
     async def _call(self, message_id: int, body: bytes, timeout: float | None, *, retry: bool) -> bytes:  # noqa: ASYNC109
-        seconds = self._settings.timeout if timeout is None else timeout
+        seconds = self._settings.seconds(timeout)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         await self._take_slot(deadline, seconds)
@@ -250,7 +258,7 @@ class AsyncClient:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
         except TimeoutError:
-            limit = self._settings.max_in_flight
+            limit = self._settings.most_in_flight
             raise TimeoutError(
                 f"{self._settings.address}: {limit} calls were in flight for {seconds:g} seconds"
             ) from None

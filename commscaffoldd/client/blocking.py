@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from commscaffoldd.client.blocking_waiter import BlockingCall, BlockingStream
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed, NotHandled
 from commscaffoldd.client.keeper import Keeper
+from commscaffoldd.client.notify import notify
 from commscaffoldd.client.push_queue import PushQueue
 from commscaffoldd.client.settings import AnyLayout, CallOptions, Options, Settings, StreamOptions, read_layout
+from commscaffoldd.client.slots import Slots
 from commscaffoldd.client.typed import Typing
 from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 
 T = TypeVar("T")
-logger: Final = logging.getLogger("commscaffoldd.client")
 
 
 class Client:
@@ -51,7 +50,7 @@ class Client:
         self._process = os.getpid()
         self._typing = Typing(str(where))
         self._pushes = PushQueue(self._settings.push_queue)
-        self._slots = threading.BoundedSemaphore(self._settings.max_in_flight)
+        self._slots = Slots(self._settings.most_in_flight)
         self._keeper = Keeper(self._settings, self._take_push)
 
     def __enter__(self) -> Self:
@@ -66,9 +65,9 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; calls in flight raise ConnectionClosed. Closing twice does nothing."""
-        if self._process == os.getpid():  # else the threads do not exist here
+        if self._process == os.getpid():  # else the threads do not exist here, and who holds the locks neither
             self._keeper.close()
-        self._pushes.close()
+            self._pushes.close()
 
     @property
     def pushes_dropped(self) -> int:
@@ -105,6 +104,7 @@ class Client:
             ErrorReply: the daemon answered with an error.
             TimeoutError: no reply in time. It may still be handled.
             ConnectionClosed: the connection broke. It may have been handled.
+            ClientError: it was called within `on_push` or `on_state`, by the thread that would receive the reply.
             FrameError: what came was no frame, and the connection has been closed for it.
             ValueError: it does not fit the layout; nothing was sent.
             NoCodecError: there is no codec for the body or the reply; nothing was sent.
@@ -131,7 +131,7 @@ class Client:
         """
         self._check_process()
         data = self._typing.encode(body, format)
-        deadline = time.monotonic() + (self._settings.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + self._settings.seconds(timeout)
         while True:
             link = self._keeper.link(deadline)
             try:
@@ -184,7 +184,7 @@ class Client:
         """
         if not self._settings.layout.has_sequence:
             raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
-        seconds = self._settings.timeout if timeout is None else timeout
+        seconds = self._settings.seconds(timeout)
         decode = self._typing.decoder(message_id, reply, format)
         return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)
 
@@ -202,10 +202,11 @@ class Client:
         """
         if self._settings.on_push is not None:
             raise ValueError("this client's pushes go to on_push")
+        self._check_process()
         return self._pushes.get(timeout)
 
     def _call(self, message_id: int, body: bytes, timeout: float | None, *, retry: bool) -> bytes:
-        seconds = self._settings.timeout if timeout is None else timeout
+        seconds = self._settings.seconds(timeout)
         deadline = time.monotonic() + seconds
         self._take_slot(deadline, seconds)
         try:
@@ -230,7 +231,7 @@ class Client:
                     link.abandon(waiter)
                     raise
         finally:
-            self._slots.release()
+            self._slots.give()
 
     def _stream(
         self,
@@ -262,13 +263,13 @@ class Client:
                         raise
                     self._keeper.retire(link)
                 except TimeoutError as error:
-                    if quiet is not None and quiet <= seconds:
+                    if quiet is not None and quiet <= seconds and not error.args:
                         return
                     raise self._no_reply(message_id, seconds, error) from None
                 finally:
                     link.abandon(stream)
         finally:
-            self._slots.release()
+            self._slots.give()
 
     def _no_reply(self, message_id: int, seconds: float, error: TimeoutError) -> TimeoutError:
         if error.args:  # it was not even sent
@@ -279,10 +280,9 @@ class Client:
 
     def _take_slot(self, deadline: float, seconds: float) -> None:
         self._check_process()
-        if not self._slots.acquire(blocking=False) and not self._slots.acquire(
-            timeout=max(0.0, deadline - time.monotonic())
-        ):
-            limit = self._settings.max_in_flight
+        self._keeper.check_thread()
+        if not self._slots.take(deadline):
+            limit = self._settings.most_in_flight
             raise TimeoutError(f"{self._settings.address}: {limit} calls were in flight for {seconds:g} seconds")
 
     def _check_process(self) -> None:
@@ -293,7 +293,4 @@ class Client:
         if self._settings.on_push is None:
             self._pushes.put(push)
             return
-        try:
-            self._settings.on_push(push)
-        except Exception:
-            logger.exception("on_push of the client of %s has failed", self._settings.address)
+        notify(self._settings.on_push, push, f"on_push of the client of {self._settings.address}")

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 import time
 from typing import Final
 
@@ -37,6 +38,7 @@ class Channel:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(patience))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(_SEND_STEP))
         self._socket = connected
+        self._closing = threading.RLock()  # `shut` must not meet the descriptor's number in another's hands
         self._tls = tls
         self._early = tls.decrypt(b"") if tls is not None else b""  # came along with the handshake
 
@@ -45,11 +47,12 @@ class Channel:
         """Connect. Raises OSError (TimeoutError, ConnectionRefusedError, ssl.SSLError, ...)."""
         seconds = settings.seconds_to_connect
         try:
+            deadline = time.monotonic() + seconds
             connected = connect(settings.address, seconds)
             try:
                 tls = None if context is None else TlsFilter(context, settings.peer_name)
                 if tls is not None:
-                    tls.shake_hands(connected)
+                    tls.shake_hands(connected, deadline)
                 return cls(connected, tls, patience)
             except BaseException:
                 connected.close()
@@ -93,12 +96,13 @@ class Channel:
 
     def shut(self) -> None:
         """End both directions: `receive` returns, `send` fails."""
-        with contextlib.suppress(OSError):  # the peer was faster
+        with self._closing, contextlib.suppress(OSError):  # the peer was faster
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the descriptor back; by the thread that receives, when it has ended."""
-        self._socket.close()
+        with self._closing:
+            self._socket.close()
 
     def _send_rest(self, data: bytes, sent: int, deadline: float) -> None:
         view = memoryview(data)

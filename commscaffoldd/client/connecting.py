@@ -5,23 +5,43 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
+from typing import Any
 
 from commscaffoldd.core.address import Address
 
 
 def connect(address: Address, timeout: float) -> socket.socket:
-    """A connected socket, with this timeout set. Tries each address that the host's name stands for.
+    """A connected socket. Tries each address that the host's name stands for, within so many seconds for all of them.
+
+    The system's search for the name has its own patience, which comes first.
 
     Raises OSError: it cannot be reached (TimeoutError, ConnectionRefusedError, ...).
     """
-    if not address.path:
-        connected = socket.create_connection((address.host, address.port), timeout)
+    if address.path:
+        return _connected(socket.AF_UNIX, address.path, timeout)
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    deadline = time.monotonic() + timeout
+    failure: OSError = TimeoutError("timed out")
+    for tried, (family, _, _, _, where) in enumerate(found):
+        share = (deadline - time.monotonic()) / (len(found) - tried)  # one that hangs leaves time for the others
+        if share <= 0:
+            raise TimeoutError("timed out")
+        try:
+            connected = _connected(family, where, share)
+        except OSError as error:
+            failure = error
+            continue
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connected
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    raise failure
+
+
+def _connected(family: int, where: str | tuple[Any, ...], timeout: float) -> socket.socket:
+    connected = socket.socket(family, socket.SOCK_STREAM)
     try:
         connected.settimeout(timeout)
-        connected.connect(address.path)
+        connected.connect(where)
     except BaseException:
         connected.close()
         raise

@@ -6,10 +6,9 @@ Each link has a place. When it ends, its thread connects anew for the same place
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from commscaffoldd.client.backoff import Backoff, Reconnect
@@ -18,9 +17,9 @@ from commscaffoldd.client.connecting import why_not
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed
 from commscaffoldd.client.link import Link
+from commscaffoldd.client.notify import notify
 from commscaffoldd.client.settings import Settings, State, StateChange
 
-logger: Final = logging.getLogger("commscaffoldd.client")
 GOOD_AFTER: Final = 1.0
 """Seconds after which a connection is good: once it ends, the first delay is a short one again."""
 _FAR: Final = 3600.0  # seconds between looks of a thread that nothing is due for
@@ -44,8 +43,22 @@ class Keeper:
         self._threads: set[threading.Thread] = set()
         self._closed = False
         self._why = ""  # why the last link ended, or could not be had
-        for place, link in enumerate(self._open_all()):
-            self._begin(place, link)
+        links = self._open_all()
+        try:
+            for place, link in enumerate(links):
+                self._begin(place, link)
+        except BaseException:  # no thread could be had, or Ctrl-C
+            self.close()
+            _discard(links, "the client could not be made")
+            raise
+
+    def check_thread(self) -> None:
+        """Raises ClientError in one of its own threads: a callback is being called, and must not wait for a reply."""
+        if threading.current_thread() in self._threads:
+            raise ClientError(
+                f"{self._settings.address}: on_push and on_state cannot wait for a reply, for the thread that calls "
+                "them is the one that receives; use send, or call from a thread of your own"
+            )
 
     def link(self, deadline: float) -> Link:
         """The link with the fewest calls in flight; waits for one.
@@ -93,11 +106,15 @@ class Keeper:
         with self._changed:
             if self._closed:
                 return
-            self._threads.add(thread)
             if link is not None:
                 self._adopt(place, link)
                 self._usable = (*self._usable, link)
-            thread.start()
+            self._threads.add(thread)
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more threads
+                self._threads.discard(thread)
+                raise
 
     def _keep(self, place: int, link: Link | None) -> None:
         try:
@@ -114,6 +131,10 @@ class Keeper:
                     return
                 self._tell("lost", place, str(ended))
                 link = None
+        except BaseException as error:  # calls shall not wait for what will not come
+            self._why = f"the client's thread has failed: {error!r}"
+            self._give_up(place)
+            raise
         finally:
             with self._changed:
                 self._threads.discard(threading.current_thread())
@@ -138,18 +159,15 @@ class Keeper:
                 if not self._closed:
                     self._adopt(place, link)
                     return link
-            link.end(ConnectionClosed("this client is closed"))
-            link.run()  # it closes what it has
+            _discard([link], "this client is closed")
 
     def _open_all(self) -> list[Link]:
         links: list[Link] = []
         try:
             for place in self._places:
                 links.append(self._open(place))  # noqa: PERF401  # those before one that fails must be closed
-        except OSError:
-            for link in links:
-                link.end(ConnectionClosed("another connection could not be had"))
-                link.run()
+        except BaseException:
+            _discard(links, "another connection could not be had")
             raise
         return links
 
@@ -189,7 +207,7 @@ class Keeper:
         self.retire(link)
         with self._changed:
             self._links.discard(link)
-            if self._closed or self._places[place] is not link:
+            if self._closed or self._places.get(place) is not link:
                 return False
             self._places[place] = None
             self._why = str(ended)
@@ -203,7 +221,7 @@ class Keeper:
 
     def _give_up(self, place: int) -> None:
         with self._changed:
-            del self._places[place]
+            self._places.pop(place, None)
             self._changed.notify_all()
         self._tell("failed", place, self._why)
 
@@ -221,7 +239,12 @@ class Keeper:
 
     def _tell(self, state: State, place: int, reason: str = "", delay: float = 0.0) -> None:
         if self._settings.on_state is not None:
-            try:
-                self._settings.on_state(StateChange(state, place, reason, delay))
-            except Exception:
-                logger.exception("on_state of the client of %s has failed", self._settings.address)
+            change = StateChange(state, place, reason, delay)
+            notify(self._settings.on_state, change, f"on_state of the client of {self._settings.address}")
+
+
+def _discard(links: Iterable[Link], why: str) -> None:
+    """Close links that no thread runs."""
+    for link in links:
+        link.end(ConnectionClosed(why))
+        link.run()  # it closes what it has

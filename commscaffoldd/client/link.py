@@ -50,7 +50,7 @@ class Link:
         self._on_ready: Callable[[Link], object] | None = None
         self.opened_at = time.monotonic()
         self._sending = threading.Lock()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector, which runs anywhere, may end a stream: `abandon`
 
     @property
     def in_flight(self) -> int:

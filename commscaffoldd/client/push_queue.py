@@ -46,7 +46,7 @@ class PushQueue:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(f"no push within {timeout:g} seconds")
-                self._changed.wait(left)
+                self._changed.wait(None if left is None else min(left, threading.TIMEOUT_MAX))
             return self._pushes.popleft()
 
     def close(self) -> None:

@@ -12,11 +12,15 @@ import msgspec
 from commscaffoldd.client.backoff import Reconnect
 from commscaffoldd.client.conversation import Conversation, Push
 from commscaffoldd.client.frame_client import MAX_BODY
+from commscaffoldd.client.sequence import sequence_field
 from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import PRESETS, Layout, LayoutSpec
 
 MAX_CONNECTIONS: Final = 1000
+MAX_IN_FLIGHT: Final = 1_000_000
+LONGEST: Final = 1e8
+"""Seconds; more, or for ever, the system's clocks do not take."""
 _RECONNECT: Final = Reconnect()
 
 AnyLayout: TypeAlias = "str | Layout | LayoutSpec | Mapping[str, object] | Sequence[str]"
@@ -95,7 +99,8 @@ class Settings:
         on_push: called with each push, by the client's own thread or loop: it must be quick.
         on_state: called with each `StateChange`, in the same way.
         push_queue: so many pushes wait for `pushes` and `next_push`; of more, the oldest is dropped and counted.
-        max_in_flight: so many calls at once; more wait.
+        max_in_flight: so many calls at once; more wait. Fewer where the layout's sequence is narrow:
+            `most_in_flight`.
         max_body: the largest body that is accepted.
         default_id: the message ID of what comes, where the layout has none.
     """
@@ -120,11 +125,13 @@ class Settings:
         """Raises ValueError for what cannot be."""
         for name in ("timeout", "connect_timeout", "heartbeat"):
             seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
-                raise ValueError(f"{name} = {seconds:g}; allowed: more than 0 seconds")
+            if seconds is not None and not 0 < seconds <= LONGEST:
+                raise ValueError(f"{name} = {seconds:g}; allowed: more than 0 seconds, at most {LONGEST:g}")
         for name in ("push_queue", "max_in_flight", "max_body"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}; allowed: 1 and more")
+        if self.max_in_flight > MAX_IN_FLIGHT:
+            raise ValueError(f"max_in_flight = {self.max_in_flight}; allowed: 1 to {MAX_IN_FLIGHT}")
         if not 1 <= self.connections <= MAX_CONNECTIONS:
             raise ValueError(f"connections = {self.connections}; allowed: 1 to {MAX_CONNECTIONS}")
         if self.server_hostname is not None and not self.tls:
@@ -134,6 +141,19 @@ class Settings:
     def seconds_to_connect(self) -> float:
         """What one attempt to connect may take."""
         return self.timeout if self.connect_timeout is None else self.connect_timeout
+
+    def seconds(self, timeout: float | None) -> float:
+        """What a call or message may take that has said this."""
+        return self.timeout if timeout is None else min(timeout, LONGEST)
+
+    @property
+    def most_in_flight(self) -> int:
+        """So many calls at once, by `max_in_flight` and by the layout.
+
+        Of the sequences that a layout has, half may be those of calls that were given up: the rest is for these.
+        """
+        field = sequence_field(self.layout)
+        return self.max_in_flight if field is None else min(self.max_in_flight, field.largest - field.largest // 2)
 
     @property
     def peer_name(self) -> str | None:

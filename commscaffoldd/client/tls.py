@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from typing import Final
 
 _RECORD: Final = 65536
@@ -22,12 +23,17 @@ class TlsFilter:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._lock = threading.Lock()
 
-    def shake_hands(self, connected: socket.socket) -> None:
-        """Agree with the peer, within the socket's timeout for each step.
+    def shake_hands(self, connected: socket.socket, deadline: float) -> None:
+        """Agree with the peer, before this time (`time.monotonic`). Leaves the socket's timeout at what was left.
 
-        Raises OSError; ssl.SSLError and ssl.SSLCertVerificationError, among them, if they cannot agree.
+        Raises OSError: TimeoutError if the time is over; ssl.SSLError, or ssl.SSLCertVerificationError, which is one,
+        if they cannot agree.
         """
         while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the TLS handshake took too long")
+            connected.settimeout(left)
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:

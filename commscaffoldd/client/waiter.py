@@ -117,7 +117,7 @@ class BySequence:
 
     def remove(self, waiter: Waiter) -> None:
         """See `Waiting`."""
-        del self._waiting[waiter.sequence]
+        self._waiting.pop(waiter.sequence, None)  # it may just have been abandoned, by the garbage collector
 
     def abandon(self, waiter: Waiter) -> bool:
         """See `Waiting`."""

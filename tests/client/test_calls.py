@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -215,6 +216,20 @@ def test_more_calls_than_may_be_in_flight_wait(connect: Open) -> None:
         peer.reply(second, b"b")
         peer.reply(third, b"c")
         assert sorted(call.result(10) for call in calls) == [b"a", b"b", b"c"]
+
+
+def test_a_narrow_sequence_lets_calls_wait_too(connect: Open) -> None:
+    with (
+        frame_server(lambda f: CUSTOM.encode(*f), CUSTOM) as server,
+        connect(server.address, CUSTOM, heartbeat=None, timeout=20) as client,
+    ):
+        calls = [client.begin(9, b"%d" % number) for number in range(600)]
+        assert [call.result(20) for call in calls] == [b"%d" % number for number in range(600)]
+
+
+def test_a_call_may_take_for_ever(connect: Open) -> None:
+    with frame_server(lambda f: STANDARD.encode(*f)) as server, connect(server.address) as client:
+        assert client.call(1, b"x", timeout=math.inf) == b"x"
 
 
 def test_a_daemon_that_does_not_read_is_a_timeout(connect: Open) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -103,6 +104,28 @@ def test_a_daemon_that_always_says_go_away_is_not_hammered(connect: Open) -> Non
         with pytest.raises(ConnectionClosed, match="go away"):
             client.call(1)
         assert server.nobody_comes(0.3)
+
+
+def test_an_old_connection_may_end_after_its_place_was_given_up(
+    connect: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    states = States()
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    with (
+        scripted_server() as server,
+        connect(server.address, reconnect=Reconnect(attempts=0), on_state=states.put) as client,
+    ):
+        old = server.accept()
+        call = client.begin(1)
+        request = old.read()
+        old.go_away()
+        states.until("failed")
+        old.reply(request, b"still")
+        assert call.result(10) == b"still"
+        assert old.at_end()
+    assert failed == []
+    assert caplog.text == ""
 
 
 def test_who_may_not_reconnect_is_told_that_it_was_not_handled(connect: Open) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ HERE = Address.parse("127.0.0.1:9000")
         ({"timeout": 0.0}, r"timeout = 0; allowed: more than 0 seconds"),
         ({"connect_timeout": -1.0}, r"connect_timeout = -1; allowed"),
         ({"heartbeat": 0.0}, r"heartbeat = 0; allowed"),
+        ({"heartbeat": math.inf}, r"heartbeat = inf; allowed: more than 0 seconds, at most 1e\+08"),
+        ({"timeout": math.nan}, r"timeout = nan; allowed"),
+        ({"max_in_flight": 1_000_001}, r"max_in_flight = 1000001; allowed: 1 to 1000000"),
         ({"push_queue": 0}, r"push_queue = 0; allowed: 1 and more"),
         ({"max_in_flight": 0}, r"max_in_flight = 0; allowed"),
         ({"connections": 1001}, r"connections = 1001; allowed: 1 to 1000"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import trustme
@@ -77,6 +81,30 @@ def test_a_server_that_speaks_no_tls_is_an_error_in_time(connect: Open) -> None:
         connect(server.address, tls=True, connect_timeout=0.2),
     ):
         pass
+
+
+@each_client
+def test_a_handshake_by_the_drop_is_an_error_in_time(connect: Open) -> None:
+    """A server that always says a little more, and never enough."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def drip() -> None:
+            with listener.accept()[0] as connection, contextlib.suppress(OSError):
+                connection.sendall(b"\x16\x03\x03\x20\x00")  # a record of 8 KiB begins
+                for _ in range(100):
+                    connection.sendall(b"\x00")
+                    time.sleep(0.03)
+
+        dripping = pool.submit(drip)
+        begun = time.monotonic()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            pytest.raises(TimeoutError, match=r"not connected within 0\.2 seconds"),
+            connect(address, tls=True, connect_timeout=0.2),
+        ):
+            pass
+        assert time.monotonic() - begun < 2
+        dripping.result(10)
 
 
 @each_client
