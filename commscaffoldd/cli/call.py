@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from commscaffoldd.cli.examples import examples
@@ -11,9 +13,10 @@ from commscaffoldd.cli.options import config_option, layout_option, timeout_opti
 from commscaffoldd.cli.parameters import to_address, to_message_id
 from commscaffoldd.cli.speech import layout_for
 from commscaffoldd.cli.typed.body import FORMATS
-from commscaffoldd.cli.typed.known import known_messages
-from commscaffoldd.client import ClientError, Frame, FrameClient
+from commscaffoldd.cli.typed.known import KnownMessage, known_messages
+from commscaffoldd.client import ClientError, ErrorReply, Frame, FrameClient
 from commscaffoldd.core.address import Address
+from commscaffoldd.core.endpoint import BAD_BODY
 from commscaffoldd.core.layout import Layout
 
 
@@ -94,7 +97,8 @@ def call(
                 return
             reply = client.call(message_id, content)
         except (ClientError, TimeoutError) as error:
-            raise Failure([f"{address}: {error}"]) from None
+            hints = [] if as_json else _hints(error, message_id, known_messages(address, config_file))
+            raise Failure([f"{address}: {error}", *hints]) from None
     notation.show(reply)
 
 
@@ -118,6 +122,15 @@ class TracingClient(FrameClient):
         parts = [f"id {frame.id}"] if self.layout.has_id else []
         parts += [f"sequence {frame.sequence}"] if self.layout.has_sequence else []
         click.echo(f"{direction} {', '.join([*parts, f'body {len(frame.body)} bytes'])}: {header.hex(' ')}", err=True)
+
+
+def _hints(error: Exception, message_id: int, known: Mapping[int, KnownMessage]) -> list[str]:
+    """Who writes text for a message that is not text is told how it is written."""
+    message = known.get(message_id)
+    if not isinstance(error, ErrorReply) or error.code != BAD_BODY or message is None or message.body is None:
+        return []
+    written = message.body.format
+    return [f"{message.name} takes {written}: give BODY as JSON, with --json"] if written in FORMATS else []
 
 
 def _connect(address: Address, layout: Layout, timeout: float, client: type[FrameClient]) -> FrameClient:

@@ -23,14 +23,8 @@ def listening_lines(addresses: Sequence[str], layouts: Sequence[str]) -> list[st
 
 
 def command_to_try(config: Config, addresses: Sequence[str]) -> str:
-    """A command that sends a message to the first listener."""
-    words = [
-        _program(),
-        "call",
-        *_reachable(addresses[0] if addresses else config.listen[0].address),
-        "1",
-        "hello",
-    ]
+    """A command that speaks to the first listener, whichever message IDs its plugins handle."""
+    words = [_program(), "console", _reachable(addresses[0] if addresses else config.listen[0].address)]
     layout = config.listen[0].layout
     if layout in PRESETS:
         words += ["--layout", layout] if layout != "standard" else []
@@ -39,11 +33,11 @@ def command_to_try(config: Config, addresses: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _reachable(address: str) -> list[str]:
+def _reachable(address: str) -> str:
     parsed = Address.parse(address)
     if parsed.path:
-        return [address]
-    return [str(Address(WILDCARDS.get(parsed.host, parsed.host), parsed.port))]
+        return address
+    return str(Address(WILDCARDS.get(parsed.host, parsed.host), parsed.port))
 
 
 def _program() -> str:

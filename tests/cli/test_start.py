@@ -57,11 +57,11 @@ def test_a_start_that_fails_shows_the_reasons_and_their_code(
 @pytest.mark.parametrize(
     ("listening", "shown"),
     [
-        (LISTENING, "commscaffoldd call 127.0.0.1:9000 1 hello"),
-        (("0.0.0.0:9001",), "commscaffoldd call 127.0.0.1:9001 1 hello --layout compact"),
-        (("[::]:9001",), "commscaffoldd call '[::1]:9001' 1 hello --layout compact"),
-        (("unix:/tmp/x",), "commscaffoldd call unix:/tmp/x 1 hello --layout compact"),
-        (("127.0.0.1:9002",), "commscaffoldd call 127.0.0.1:9002 1 hello --config {config}"),
+        (LISTENING, "commscaffoldd console 127.0.0.1:9000"),
+        (("0.0.0.0:9001",), "commscaffoldd console 127.0.0.1:9001 --layout compact"),
+        (("[::]:9001",), "commscaffoldd console '[::1]:9001' --layout compact"),
+        (("unix:/tmp/x",), "commscaffoldd console unix:/tmp/x --layout compact"),
+        (("127.0.0.1:9002",), "commscaffoldd console 127.0.0.1:9002 --config {config}"),
     ],
 )
 def test_the_foreground_shows_a_command_to_try(

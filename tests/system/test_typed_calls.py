@@ -73,6 +73,12 @@ def test_what_does_not_fit_is_the_daemons_error_with_the_field(account: Daemon) 
     assert "user: Expected `str`, got `int`" in done.err
 
 
+def test_text_for_a_message_that_has_a_type_gets_a_hint(account: Daemon) -> None:
+    done = account.command("call", account.address(), "1002", "bob")
+    assert done.code == 1
+    assert done.err.endswith("login takes msgpack: give BODY as JSON, with --json\n")
+
+
 def test_a_script_of_typed_messages(account: Daemon) -> None:
     done = subprocess.run(
         [*PROGRAM, "console", account.address(), "--config", str(account.path)],

@@ -109,3 +109,11 @@ def test_a_reply_that_is_something_else_is_said(run: Run) -> None:
         result = run("call", server.address, "1", "{}", "--format", "msgpack")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "the reply is 1 bytes that are no MessagePack" in result.stderr
+
+
+def test_a_message_that_nobody_handles_is_named_with_those_that_are(run: Run, folder: pathlib.Path) -> None:
+    with frame_server(echo) as server, control_server(folder, ROUTES):
+        listening(folder, server.address)
+        result = run("call", server.address, "7", "--json", "{}")
+    assert (result.exit_code, server.received) == (1, [])
+    assert "the daemon has no handler for message ID 7; it has: 5 login, 6 echo" in result.stderr
