@@ -28,7 +28,8 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard commscaffoldd/core/native/*.pyx
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
-# The TypeScript compiler, for the tests of generated clients; where there is no npm those tests are skipped.
+# The TypeScript compiler, for the tests of generated clients. Where there is no npm, or npm does not reach its registry,
+# those tests are skipped.
 TYPESCRIPT_STAMP := $(if $(shell command -v npm),build/typescript/.installed)
 CHECKED := commscaffoldd plugins tests benchmarks fuzz setup.py
 
@@ -97,5 +98,6 @@ $(BENCH_STAMP): $(BUILT_FROM) | $(BIN)/pip
 build/typescript/.installed: tests/typescript/package.json tests/typescript/package-lock.json
 	mkdir -p $(@D)
 	cp $^ $(@D)
-	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	@touch $@
+	@cd $(@D) && timeout -k 5 120 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+	    --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=20000 && touch $(@F) \
+	    || { rm -rf node_modules; echo "make: npm cannot install the TypeScript compiler: its tests are skipped" >&2; }

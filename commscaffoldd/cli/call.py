@@ -71,7 +71,8 @@ def call(
     stderr, and the exit code is 1.
 
     With --json, the types are those that the daemon at ADDRESS tells, if it is one of the configuration at hand; for
-    others --format says how bodies are written. Bytes in JSON are base64.
+    others --format says how bodies are written. Bytes in JSON are base64. Keys in JSON are text: where a MessagePack
+    body has others, give it by --hex.
 
     On layouts without a sequence, the reply is the first frame with the same ID; on those without an
     ID, the first frame, and ID is not sent.

@@ -117,7 +117,9 @@ def _placed(text: str) -> str:
     reason, found, place = text.rpartition(" - at `")
     if not found or not place.endswith("`"):
         return f"body: {text}"
-    return f"body{place[:-1].removeprefix('$')}: {reason}"
+    key, of_a_key, place = place[:-1].rpartition("` in `")  # "key` in `$.user": in a key of what stands there
+    where = f"body{place.removeprefix('$')}"
+    return f"{where}, a key{key.removeprefix('key')}: {reason}" if of_a_key else f"{where}: {reason}"
 
 
 def _encoding(encode: Callable[[Any], bytes], kind: object, described: inspect.Type) -> Callable[[Any], bytes]:

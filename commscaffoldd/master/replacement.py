@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from commscaffoldd.config.schema import Overrides
 from commscaffoldd.master.answers import UpgradeAnswer
 from commscaffoldd.master.batch import FAILURE
 from commscaffoldd.master.children import Children
@@ -75,6 +76,10 @@ class Replacement:
             return
         if os.getpid() == 1:
             text = "this master is process 1, with which its container ends; start a new container instead"
+            done(UpgradeAnswer((text,), FAILURE))
+            return
+        if generation.config.overrides != Overrides():
+            text = "the new program would not know of --dev, with which this one was started: start it again instead"
             done(UpgradeAnswer((text,), FAILURE))
             return
         standing.state = "upgrading"

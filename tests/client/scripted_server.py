@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -95,6 +96,10 @@ class ScriptedServer:
             return False
         finally:
             self._listener.settimeout(PATIENCE)
+
+    def somebody_waits(self, seconds: float) -> bool:
+        """Whether a client connects within so long; it is still to be accepted."""
+        return bool(select.select([self._listener], [], [], seconds)[0])
 
     def stop_listening(self) -> None:
         self._listener.close()

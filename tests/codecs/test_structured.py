@@ -106,6 +106,8 @@ def test_message_pack_without_a_format() -> None:
             pack({"name": "ann", "secret": b"", "tags": ["a", 2]}),
             "body.tags[1]: Expected `str`, got `int`",
         ),
+        (dict[str, dict[int, str]], pack({"seen": {"x": "y"}}), "body[...], a key: Expected `int`, got `str`"),
+        (dict[tuple[int, int], str], pack({(1, "x"): "y"}), "body, a key[1]: Expected `int`, got `str`"),
         (Login, pack([1]), "body: Expected `object`, got `array`"),
         (Login, b"", "body: not the MessagePack that is expected: Input data was truncated"),
         (

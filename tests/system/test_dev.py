@@ -216,6 +216,15 @@ def test_ctrl_c_ends_all_of_it_and_a_killed_one_leaves_nothing(dev: Dev) -> None
     wait_until(lambda: not dev.daemon.pids(), what="the end of workers and reloader")
 
 
+def test_an_upgrade_would_end_it_and_is_refused(started: Dev) -> None:
+    done = started.daemon.command("upgrade")
+    assert done.code == 1
+    assert "would not know of --dev, with which this one was started" in done.err
+    started.daemon.plugin("greet", GOOD_DAY)
+    started.says("reloaded in 0.")
+    assert started.replies(b"bob") == b"good day, bob"
+
+
 def test_an_edit_that_a_reload_has_missed_is_not_lost(started: Dev) -> None:
     """It changes while the canary loads: the canary has read the old text."""
     mark: Path = started.daemon.folder / "loading"

@@ -18,13 +18,17 @@ export class Client {
 
   /** Send a message, and wait for its reply's body. */
   async callRaw(id: Uint, body: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
-    for (;;) {
+    const timeout = options?.timeout ?? this.#options.timeout ?? 5000;
+    const end = Date.now() + timeout;
+    for (let bound = 50; ; bound *= 2) {
       const connection = await this.#usable();
       try {
-        return await connection.call(id, body, options);
+        return await connection.call(id, body, { timeout: Math.max(0, end - Date.now()) });
       } catch (error) {
-        if (!(error instanceof NotHandled) || this.#closed) throw error;
+        if (!(error instanceof NotHandled) || this.#closed || Date.now() >= end) throw error;
       }
+      // It went away: not all its clients shall come back at once, nor any of them without end.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(bound, end - Date.now())));
     }
   }
 
@@ -60,7 +64,12 @@ export class Client {
   async #open(): Promise<Connection> {
     try {
       const connection = await Connection.open(this.#options);
-      await this.#options.onConnect?.(connection);
+      try {
+        await this.#options.onConnect?.(connection);
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
       return connection;
     } catch (error) {
       this.#connection = undefined;

@@ -144,11 +144,15 @@ export class Connection {
   close(): void {
     this.#end(new ConnectionClosed("closed by the program"));
     this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), 1000).unref(); // it does not wait longer for the server's end of it
   }
 
   #next(): Uint {
     if (SEQUENCE === undefined) return ++this.#order;
-    this.#sequence = (this.#sequence % LARGEST_SEQUENCE) + 1n; // never 0: that is a push
+    if (BigInt(this.#waiters.size) >= LARGEST_SEQUENCE) throw new ClientError("all sequences wait for replies");
+    do {
+      this.#sequence = (this.#sequence % LARGEST_SEQUENCE) + 1n; // never 0: that is a push
+    } while (this.#waiters.has(exact(this.#sequence)));
     return exact(this.#sequence);
   }
 
@@ -158,8 +162,8 @@ export class Connection {
     this.#write(id, key, body);
     const kept: Waiter = { id, order, ...waiter };
     this.#waiters.set(key, kept);
-    if (SEQUENCE !== undefined) return () => void this.#waiters.delete(key);
-    // Without a sequence its reply may still come, and must not be taken for a later one's.
+    if (SEQUENCE !== undefined && SEQUENCE.bytes > 2) return () => void this.#waiters.delete(key);
+    // Its reply may still come, and must not be taken for a later one's: without a sequence, or with one that is reused soon.
     return () => Object.assign(kept, { reply: () => true, fail: () => undefined });
   }
 
@@ -190,7 +194,8 @@ export class Connection {
     const about = isError ? view.getUint32(0) : id;
     const key = SEQUENCE === undefined ? this.#oldest(about) : sequence;
     const waiter = key === undefined ? undefined : this.#waiters.get(key);
-    if (key === undefined || waiter === undefined) {
+    const others = waiter !== undefined && !isError && HAS_ID && waiter.id != id; // a bigint may equal a number
+    if (key === undefined || waiter === undefined || others) {
       if (!isError && !sequence) this.#options.onPush?.(id, body);
       return; // else it comes too late
     }
@@ -205,7 +210,7 @@ export class Connection {
 
   /** Without a sequence a reply belongs to the oldest call with its ID. */
   #oldest(id: Uint): Uint | undefined {
-    for (const [key, waiter] of this.#waiters) if (!HAS_ID || waiter.id === id) return key;
+    for (const [key, waiter] of this.#waiters) if (!HAS_ID || waiter.id == id) return key;
     return undefined;
   }
 
