@@ -16,7 +16,7 @@ from commscaffoldd.core.deferred import Deferrals
 from commscaffoldd.core.endpoint import Endpoint
 from commscaffoldd.core.layout import PRESETS, Layout
 from commscaffoldd.core.request import Request
-from commscaffoldd.core.slot import Slot, as_body
+from commscaffoldd.core.slot import Slot, State, as_body
 
 PEER: Final = "192.0.2.7:51234"
 LISTEN: Final = "127.0.0.1:9000"
@@ -112,6 +112,7 @@ class _NoSlot:
         self.endpoint: Endpoint | None = endpoint
         self.outlet = _NoOutlet()
         self.generation = 1
+        self.state = State.OPEN
         self.unsent = 0
 
     def push(self, generation: int, message_id: int, sequence: int, body: bytes) -> bool:
@@ -129,3 +130,5 @@ class _NoSlot:
     def close_from_plugin(self, generation: int, reason: str) -> None:
         if generation == self.generation and self._connection.closed is None:
             self._connection.closed = reason or reasons.PLUGIN
+            self.state = State.DRAINING
+            self.outlet.deferrals.ending(self._connection)
