@@ -103,6 +103,10 @@ class PluginHarness:
             assert self._life.event_loop is not None, "what is asynchronous has made it necessary"
             self._life.event_loop.call(result, PATIENCE)
 
+    def _catch_up(self) -> None:
+        if self._life is not None:
+            self._life.catch_up()
+
     # -- connections ---------------------------------------------------------------------------------------
 
     @property
@@ -138,6 +142,7 @@ class PluginHarness:
             self._default = None
         gone.go_away()
         self._handling.ending(gone)
+        self._catch_up()
         if self.host.connection_closed is not None:
             with _raising():
                 self.host.connection_closed(gone, gone.closed or reason)
@@ -192,7 +197,7 @@ class PluginHarness:
 
         Returns:
             What comes of it: all, if the handler has ended. Not if the reply is deferred, or if the connection's
-            message before is not done.
+            message before is not done; an `async def` one has come to where it waits.
 
         Raises:
             TypeError, ValueError: the body cannot be encoded.
@@ -210,7 +215,9 @@ class PluginHarness:
             else:
                 unknown.refuse(UNKNOWN_ID, f"no handler for message ID {message_id}")
             return unknown
-        return self._handling.begin(source, route, data)
+        exchange = self._handling.begin(source, route, data)
+        self._catch_up()
+        return exchange
 
     def call(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from typing import Final
 
@@ -9,7 +11,8 @@ from commscaffoldd.core.event_loop import EventLoop
 from commscaffoldd.plugin.api import WorkerInfo
 from commscaffoldd.plugin.host import PluginHost, RunAsync
 
-STOP: Final = 1.0  # seconds for the event loop to end
+STOP: Final = 1.0  # seconds for the event loop to end, or to catch up
+TURNS: Final = 3  # of the loop: to cancel a task, to let it end, and whoever waits for it
 
 
 class PluginLife:
@@ -45,6 +48,12 @@ class PluginLife:
             self._end_loop()
             raise
 
+    def catch_up(self) -> None:
+        """Let the event loop do what it can do now: begin what it has been given, end what has been cancelled."""
+        if self.event_loop is not None:
+            with contextlib.suppress(TimeoutError):  # something blocks it: that is the plugin's, and shows elsewhere
+                self.event_loop.call(_turns(), STOP)
+
     def stop(self) -> None:
         """Call the hook `worker_stopping`, and end the event loop."""
         try:
@@ -56,3 +65,8 @@ class PluginLife:
         event_loop, self.event_loop = self.event_loop, None
         if event_loop is not None and not event_loop.stop(STOP):
             raise AssertionError("the event loop does not end: something blocks it")
+
+
+async def _turns() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)

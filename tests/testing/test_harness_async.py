@@ -8,7 +8,6 @@ import pytest
 
 from commscaffoldd.client import ErrorReply
 from commscaffoldd.testing import FakeClock
-from tests.core.waiting import wait_until
 from tests.testing.conftest import Load
 
 
@@ -206,21 +205,21 @@ WAITS = """
 def test_an_async_handler_is_cancelled_when_its_client_goes(load: Load) -> None:
     plugin = load(WAITS)
     waiting = plugin.begin(1, connection=plugin.connect())
-    wait_until(lambda: plugin.call(3) == ["begun"])
+    assert plugin.call(3) == ["begun"]
 
     plugin.close(waiting.connection)
 
     assert waiting.wait().replies == []
-    wait_until(lambda: plugin.call(3) == ["begun", "ended"])
+    assert plugin.call(3) == ["begun", "ended"]
 
 
 def test_an_async_handler_is_cancelled_when_the_plugin_closes_its_connection(load: Load) -> None:
     plugin = load(WAITS)
     leaving = plugin.connect()
     waiting = plugin.begin(1, connection=leaving)
-    wait_until(lambda: plugin.call(3) == ["begun"])
+    assert plugin.call(3) == ["begun"]
 
     plugin.begin(2, connection=leaving)
 
     assert waiting.wait().replies == []
-    wait_until(lambda: plugin.call(3) == ["begun", "ended"])
+    assert plugin.call(3) == ["begun", "ended"]
