@@ -28,6 +28,7 @@ from commscaffoldd.cli.start import start
 from commscaffoldd.cli.status import status
 from commscaffoldd.cli.stop import stop
 from commscaffoldd.cli.streams import complete_standard_streams
+from commscaffoldd.cli.timers import timers
 from commscaffoldd.cli.upgrade import take_over, upgrade
 
 HELP = """Run and control commscaffoldd, a daemon that serves custom binary protocols over TCP.
@@ -83,6 +84,9 @@ def main() -> None:
     """The command; each subcommand is in its own module."""
 
 
-RUNNING = (stop, restart, reload, upgrade, take_over, scale, rebalance, reopen, status, routes, release, connections)
+RUNNING = (
+    *(stop, restart, reload, upgrade, take_over, scale, rebalance, reopen),
+    *(status, routes, release, connections, timers),
+)
 for command in (start, *RUNNING, check, call, console, bench, capture, replay, new, docs, generate, dissector):
     main.add_command(command)

@@ -72,6 +72,7 @@ class Commands:
             "reopen": self._reopen,
             "connections": self._connections,
             "routes": self._routes,
+            "timers": self._timers,
             "release": self._release,
             "capture": captures.begin,
         }
@@ -184,6 +185,21 @@ class Commands:
         ready = [worker for worker in self._fleet.living if worker.state is State.READY]
         newest = sorted(ready, key=lambda worker: (-worker.generation.number, worker.number))
         self._questions.ask(newest[:1], "routes", _ANSWER_WITHIN, done)
+
+    def _timers(self, request: ControlRequest) -> None:
+        def done(answers: Answers) -> None:
+            if answers.errors and not answers.answered:
+                request.fail(answers.errors)
+                return
+            rows = [
+                {"worker": worker.number, **row}
+                for worker, message in answers.answered
+                for row in message.get("timers") or ()
+            ]
+            request.answer(timers=rows, errors=answers.errors)
+
+        ready = [worker for worker in self._fleet.living if worker.state is State.READY]
+        self._questions.ask(ready, "timers", _ANSWER_WITHIN, done)
 
     def _release(self, request: ControlRequest) -> None:
         message_id = request.message.get("id")

@@ -11,6 +11,7 @@ import tomli_w
 
 from commscaffoldd.config.load import parse, read_text
 from commscaffoldd.config.schema import Config
+from commscaffoldd.testing.sources import SubjectError
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "daemon": {"workers": 1},
@@ -31,11 +32,19 @@ def make_config(sections: Mapping[str, Any], folder: Path) -> Config:
 
     Raises:
         ConfigErrors: all that is wrong with them.
+        SubjectError: there is something in them that a file cannot hold.
     """
     whole = merged(DEFAULTS, sections)
     if isinstance(whole["listen"], list):
         whole["listen"] = [_anywhere(one) for one in whole["listen"]]
-    return parse(tomli_w.dumps(whole), folder / "configuration of the test")
+    try:
+        text = tomli_w.dumps(whole)
+    except TypeError as error:
+        raise SubjectError(
+            f"settings= or config= hold what no configuration file can: {error} (a key is a str; there is no None: "
+            "leave the key out)"
+        ) from None
+    return parse(text, folder / "configuration of the test")
 
 
 def sections_of(path: Path, plugins: Collection[str]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from commscaffoldd.testing.subject import Subject, Wish
 from commscaffoldd.worker.life import PluginLife
 from commscaffoldd.worker.socketless.handling import Handling
 
+TURNS: Final = 3  # of the event loop: to cancel a task, to let it end, and whoever waits for it
 PATIENCE: Final = 5.0  # seconds to wait for a reply that comes from another thread
 STOP: Final = 1.0  # seconds for the event loop to end
 
@@ -108,6 +109,13 @@ class PluginHarness:
             assert self._life.event_loop is not None, "what is asynchronous has made it necessary"
             self._life.event_loop.call(result, PATIENCE)
 
+    def _catch_up(self) -> None:
+        """Let the event loop do what it can do now: begin what it has been given, end what has been cancelled."""
+        event_loop = self._life.event_loop if self._life is not None else None
+        if event_loop is not None:
+            with contextlib.suppress(TimeoutError):  # something blocks it: that is the plugin's, and shows elsewhere
+                event_loop.call(_turns(), PATIENCE)
+
     # -- connections ---------------------------------------------------------------------------------------
 
     @property
@@ -143,6 +151,7 @@ class PluginHarness:
             self._default = None
         gone.go_away()
         self._handling.ending(gone)
+        self._catch_up()
         if self.host.connection_closed is not None:
             with _raising():
                 self.host.connection_closed(gone, gone.closed or reason)
@@ -197,7 +206,7 @@ class PluginHarness:
 
         Returns:
             What comes of it: all, if the handler has ended. Not if the reply is deferred, or if the connection's
-            message before is not done.
+            message before is not done; an `async def` one has come to where it waits.
 
         Raises:
             TypeError, ValueError: the body cannot be encoded.
@@ -218,6 +227,7 @@ class PluginHarness:
             return unknown
         exchange = Exchange(message_id, source, lambda reply: self._bodies.decode(message_id, reply))
         self._handling.begin(source, route, source.next_sequence(), data, exchange)
+        self._catch_up()
         return exchange
 
     def call(
@@ -297,3 +307,8 @@ def _raising() -> Iterator[None]:
         yield
     for one in errors:
         raise one.error if one.error is not None else AssertionError(str(one))
+
+
+async def _turns() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)

@@ -46,6 +46,8 @@ def find_sources(named: Iterable[Named], folders: Sequence[Path]) -> dict[str, S
     """
     found: dict[str, Source] = {}
     for one in named:
+        if not isinstance(one, str | os.PathLike):
+            raise SubjectError(f"plugins=[..., {one!r}]: a plugin is named by its path, or its name: a str or a Path")
         source = _find(os.fspath(one), folders)
         if source.name in found:
             raise SubjectError(f"there are two plugins {source.name!r}: {found[source.name].root} and {source.root}")

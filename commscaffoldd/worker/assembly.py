@@ -114,6 +114,10 @@ class Worker:
         self._handler_watchdog.start()
         self._timers.start()
 
+    def describe_timers(self) -> list[dict[str, Any]]:
+        """The plugins' timers, and how they have gone. Any thread."""
+        return self._timers.describe()
+
     def stop_timers_soon(self) -> None:
         """Begin no more calls of timers: other workers shall have them. Any thread, also in a signal handler."""
         self._timers.stop_soon()

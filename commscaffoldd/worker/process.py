@@ -90,6 +90,7 @@ class _Process:
                 "reopen": self._reopen,
                 "connections": self._connections,
                 "routes": self._routes,
+                "timers": self._timers,
                 "release": self._release,
                 "inherit": self._inherit,
             },
@@ -152,6 +153,9 @@ class _Process:
 
     def _routes(self, _: Command) -> dict[str, Any]:
         return {"routes": describe_routes(self._host, self._launch.config.business.handler_timeout)}
+
+    def _timers(self, _: Command) -> dict[str, Any]:
+        return {"timers": self._worker.describe_timers()}
 
     def _release(self, command: Command) -> dict[str, Any]:
         return {"released": self._worker.quarantine.release(int(command["id"]))}

@@ -45,6 +45,9 @@ class _Entry:
         self.told_slow = False
         self.quiet_until = 0.0
         self.held_back = 0
+        self.runs = 0  # of this worker, those that have ended; the thread that runs it counts
+        self.failures = 0
+        self.last: tuple[float, float] | None = None  # when it began, how long it took
 
     def plan(self, now: float) -> None:
         """Set the next time: the first one on the grid that is later than `now`."""
@@ -54,6 +57,21 @@ class _Entry:
 
     def has_turn(self, due: float) -> bool:
         return self.turns is None or self.turns.take(round(due * _NS), time.monotonic_ns())
+
+    def describe(self, now: float) -> dict[str, Any]:
+        last = self.last
+        return {
+            "plugin": self.timer.plugin,
+            "function": self.timer.name,
+            "every": self.period,
+            "workers": self.timer.mark.workers,
+            "async": self.timer.is_async,
+            "runs": self.runs,
+            "failures": self.failures,
+            "running": self.began is not None,
+            "last": None if last is None else round(now - last[0], 3),
+            "took": None if last is None else round(last[1], 6),
+        }
 
     def let_go(self) -> None:
         if self.turns is not None:
@@ -111,6 +129,14 @@ class TimerThread:
             if began is not None and now - began > entry.period and not entry.told_slow:
                 entry.told_slow = True
                 self._tell_slow(entry, now - began)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The timers, and how they have gone in this worker. Any thread: the numbers are those of the moment.
+
+        `last` is how long ago the last call that has ended began, `took` how long it took, both in seconds.
+        """
+        now = time.monotonic()
+        return [entry.describe(now) for entry in self._entries]
 
     def _tell_slow(self, entry: _Entry, seconds: float) -> None:
         text = (
@@ -185,6 +211,8 @@ class TimerThread:
     def _ended(self, entry: _Entry) -> None:
         began, now = entry.began, time.monotonic()
         if began is not None:
+            entry.runs += 1
+            entry.last = began, now - began
             if now - began <= entry.period:
                 entry.told_slow = False
             else:
@@ -196,6 +224,7 @@ class TimerThread:
                 self._change.notify_all()
 
     def _failed(self, entry: _Entry, error: BaseException) -> None:
+        entry.failures += 1
         now = time.monotonic()
         if now < entry.quiet_until:
             entry.held_back += 1

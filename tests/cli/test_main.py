@@ -30,7 +30,7 @@ def test_the_commands_are_those_that_the_documents_promise() -> None:
     assert set(main.commands) == {
         *("start", "stop", "restart", "reload", "reopen", "scale", "rebalance", "upgrade", "take-over"),
         *("status", "check", "routes", "release", "connections", "call", "console", "bench", "docs", "generate"),
-        *("new", "dissector", "capture", "replay"),
+        *("new", "dissector", "capture", "replay", "timers"),
     }
 
 

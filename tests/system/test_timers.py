@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -184,3 +185,19 @@ def test_a_state_of_another_type_than_promised_is_a_failed_start(daemon: Daemon)
     done = daemon.command("start")
     assert done.code == 78
     assert "worker_started failed: ProvidedTypeError: it returned int, and is annotated to return str" in done.err
+
+
+def test_operators_see_the_timers(daemon: Daemon, book: Book) -> None:
+    daemon.start()
+    book.more("one")
+    lines = daemon.command("timers").out.splitlines()
+    assert lines[0].split()[:5] == ["PLUGIN", "TIMER", "EVERY", "WORKERS", "RUNS"]
+    assert [line.split()[:5] for line in lines[1:]] == [
+        ["clock", "each", "100", "ms", "all"],
+        ["clock", "only_one", "100", "ms", "one"],
+    ]
+    rows = json.loads(daemon.command("timers", "--json").out)
+    assert [(row["function"], row["worker"]) for row in rows] == [
+        (name, worker) for name in ("each", "only_one") for worker in (1, 2, 3)
+    ]
+    assert sum(row["runs"] > 0 for row in rows if row["function"] == "only_one") == 1

@@ -198,3 +198,49 @@ def test_nothing_is_left_running(load: Load) -> None:
     plugin.stop()
 
     assert threading.active_count() == before
+
+
+WAITS = """
+    import asyncio
+
+    seen = []
+
+    @handler(1, cancel_on_close=True)
+    async def wait(request):
+        seen.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("ended")
+
+    @handler(2, concurrent=True)
+    def throw_out(request):
+        request.connection.close()
+
+    @handler(3)
+    def show(request) -> list[str]:
+        return seen
+"""
+
+
+def test_an_async_handler_is_cancelled_when_its_client_goes(load: Load) -> None:
+    plugin = load(WAITS)
+    waiting = plugin.begin(1, connection=plugin.connect())
+    assert plugin.call(3) == ["begun"]
+
+    plugin.close(waiting.connection)
+
+    assert waiting.wait().replies == []
+    assert plugin.call(3) == ["begun", "ended"]
+
+
+def test_an_async_handler_is_cancelled_when_the_plugin_closes_its_connection(load: Load) -> None:
+    plugin = load(WAITS)
+    leaving = plugin.connect()
+    waiting = plugin.begin(1, connection=leaving)
+    assert plugin.call(3) == ["begun"]
+
+    plugin.begin(2, connection=leaving)
+
+    assert waiting.wait().replies == []
+    assert plugin.call(3) == ["begun", "ended"]

@@ -260,3 +260,18 @@ def test_without_timers_there_is_no_thread(tmp_path: Path) -> None:
     thread.start()
     assert thread._thread.ident is None
     thread.stop(1)
+
+
+def test_what_operators_are_told(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    with running(tmp_path, timer(fail, name="fails"), timer(lambda: time.sleep(0.005)), timer(fail, 60)) as thread:
+        wait_until(lambda: thread.describe()[0]["failures"] >= 2 and thread.describe()[1]["runs"] >= 2)
+        fails, goes, never = thread.describe()
+    assert fails["function"] == "fails"
+    assert fails["runs"] >= fails["failures"]
+    assert (goes["plugin"], goes["every"], goes["workers"], goes["failures"]) == ("clock", 0.02, "all", 0)
+    assert goes["last"] >= 0
+    assert goes["took"] >= 0.005
+    assert (never["runs"], never["last"], never["took"], never["running"]) == (0, None, None, False)
