@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,7 +13,7 @@ from commscaffoldd.capture.filter import CaptureFilter, peer_matcher
 from commscaffoldd.capture.pairing import Pairing
 from commscaffoldd.capture.reader import CaptureReader
 from commscaffoldd.capture.records import Closed, Known, Lost, Received, Sent, Spoken
-from commscaffoldd.core.layout import PRESETS, Layout
+from commscaffoldd.core.layout import PRESETS, Layout, LayoutError
 
 UNKNOWN: Final = "?"
 """Peer and listener of a connection whose record is missing."""
@@ -104,6 +104,7 @@ def load_recording(path: Path, ids: Collection[int] = (), peer: str = "", listen
     matches = peer_matcher(peer)
     with CaptureReader(path) as capture:
         spoken = {one.listen: one for one in capture.header.spoken}
+        _check_layouts(path, spoken.values())
         # Different workers' records are mixed as they came; a connection that moved has some of each.
         numbered = sorted(_numbered(capture), key=lambda pair: (pair[1].time, pair[0]))
         wanted, note = capture.header.filter, capture.describe_end()
@@ -122,6 +123,14 @@ def load_recording(path: Path, ids: Collection[int] = (), peer: str = "", listen
         what = "nothing in it that a client sent" + (", and that is wanted" if ids or peer or listen else "")
         raise CaptureError(f"{path}: there is {what}")
     return Recording(path, connections, spoken, wanted, loader.lost, note)
+
+
+def _check_layouts(path: Path, spoken: Iterable[Spoken]) -> None:
+    for one in spoken:
+        try:
+            one.to_layout()
+        except LayoutError as error:
+            raise CaptureError(f"{path}: record 1: layout {one.layout!r} of {one.listen!r}: {error}") from None
 
 
 def layout_of(one: RecordedConnection, spoken: Mapping[str, Spoken]) -> Layout:
