@@ -51,12 +51,14 @@ def peer_matcher(wanted: str) -> Callable[[str], bool]:
         return lambda peer: peer.startswith("unix:")
     try:
         network = ipaddress.ip_network(wanted, strict=False)
+        if network.prefixlen == network.max_prefixlen:
+            network = ipaddress.ip_network(_plain(wanted.partition("/")[0]))
     except ValueError:
         return _exactly(wanted)
 
     def inside(peer: str) -> bool:
         try:
-            return ipaddress.ip_address(Address.parse(peer).host) in network
+            return _plain(Address.parse(peer).host) in network
         except ValueError:  # a unix socket's
             return False
 
@@ -78,8 +80,21 @@ def low_ids(ids: tuple[int, ...]) -> frozenset[int]:
 def _exactly(wanted: str) -> Callable[[str], bool]:
     try:
         address = Address.parse(wanted)
-        ipaddress.ip_address(address.host)
+        found = _plain(address.host), address.port
     except ValueError:
         raise ValueError(f"{wanted!r} is no peer; allowed: {ALLOWED_PEER}") from None
-    text = str(address)
-    return lambda peer: peer == text
+
+    def same(peer: str) -> bool:
+        try:
+            other = Address.parse(peer)
+            return (_plain(other.host), other.port) == found
+        except ValueError:  # a unix socket's
+            return False
+
+    return same
+
+
+def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IP address; an IPv4 client's as such, also where a socket of systemd's takes both (::ffff:192.0.2.7)."""
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address

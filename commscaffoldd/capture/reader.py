@@ -71,9 +71,14 @@ class CaptureReader:
         return self._records
 
     def time_of_day(self, time: int) -> dt.datetime:
-        """A record's time, as a time of day in UTC."""
+        """A record's time, as a time of day in UTC. Raises CaptureError if no calendar has it."""
         seconds = self.header.started + (time - self.header.clock) / 1e9
-        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+        try:
+            return dt.datetime.fromtimestamp(seconds, dt.UTC)
+        except (ValueError, OverflowError, OSError):
+            raise CaptureError(
+                f"{self.path}: record {self.number} has a time of {seconds:g} s after 1970; allowed: years 1 to 9999"
+            ) from None
 
     def describe_end(self) -> str:
         """A note about a capture that was cut off; empty if it was not. Once all records have been given."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from msgspec import Struct, field
 
 from commscaffoldd.capture.errors import CaptureError
-from commscaffoldd.capture.filter import peer_matcher
+from commscaffoldd.capture.filter import CaptureFilter, peer_matcher
 from commscaffoldd.capture.pairing import Pairing
 from commscaffoldd.capture.reader import CaptureReader
-from commscaffoldd.capture.records import Closed, Known, Received, Sent, Spoken
-from commscaffoldd.core.layout import PRESETS, Layout
+from commscaffoldd.capture.records import Closed, Known, Lost, Received, Sent, Spoken
+from commscaffoldd.core.layout import PRESETS, Layout, LayoutError
 
 UNKNOWN: Final = "?"
 """Peer and listener of a connection whose record is missing."""
 _Wanted: TypeAlias = Known | Received | Sent | Closed
-_WANTED: Final = (Known, Received, Sent, Closed)
+_WANTED: Final = (Known, Received, Sent, Closed, Lost)
 
 
 class Step(Struct, eq=False):
@@ -43,6 +43,7 @@ class RecordedConnection(Struct, eq=False):
         layout: the name of the layout that it spoke.
         steps: what it sent, in order.
         replied: whether anything was recorded that it was sent.
+        opened: whether its beginning was recorded.
         closed: when and why it ended; `None` if it outlived the capture.
     """
 
@@ -52,6 +53,7 @@ class RecordedConnection(Struct, eq=False):
     layout: str = ""
     steps: list[Step] = field(default_factory=list)
     replied: bool = False
+    opened: bool = False
     closed: Closed | None = None
 
 
@@ -62,12 +64,16 @@ class Recording(Struct, eq=False):
         path: the file.
         connections: those that sent something, by ID, in the order of their first message.
         spoken: what was spoken at the listeners, by address.
+        filter: what the capture was to have.
+        lost: how many records it misses.
         note: that the file is cut off; empty if it is not.
     """
 
     path: Path
     connections: dict[str, RecordedConnection]
     spoken: dict[str, Spoken]
+    filter: CaptureFilter = CaptureFilter()
+    lost: int = 0
     note: str = ""
 
     @property
@@ -98,12 +104,16 @@ def load_recording(path: Path, ids: Collection[int] = (), peer: str = "", listen
     matches = peer_matcher(peer)
     with CaptureReader(path) as capture:
         spoken = {one.listen: one for one in capture.header.spoken}
+        _check_layouts(path, spoken.values())
         # Different workers' records are mixed as they came; a connection that moved has some of each.
         numbered = sorted(_numbered(capture), key=lambda pair: (pair[1].time, pair[0]))
-        note = capture.describe_end()
+        wanted, note = capture.header.filter, capture.describe_end()
     loader = _Loader(spoken, frozenset(ids))
     for number, record in numbered:
-        loader.enter(number, record)
+        if isinstance(record, Lost):
+            loader.lost += record.count
+        else:
+            loader.enter(number, record)
     connections = {
         one.id: one
         for one in loader.found.values()
@@ -112,7 +122,15 @@ def load_recording(path: Path, ids: Collection[int] = (), peer: str = "", listen
     if not connections:
         what = "nothing in it that a client sent" + (", and that is wanted" if ids or peer or listen else "")
         raise CaptureError(f"{path}: there is {what}")
-    return Recording(path, connections, spoken, note)
+    return Recording(path, connections, spoken, wanted, loader.lost, note)
+
+
+def _check_layouts(path: Path, spoken: Iterable[Spoken]) -> None:
+    for one in spoken:
+        try:
+            one.to_layout()
+        except LayoutError as error:
+            raise CaptureError(f"{path}: record 1: layout {one.layout!r} of {one.listen!r}: {error}") from None
 
 
 def layout_of(one: RecordedConnection, spoken: Mapping[str, Spoken]) -> Layout:
@@ -131,6 +149,7 @@ class _Loader:
         self._ids = ids
         self._pairings: dict[str, Pairing] = {}
         self.found: dict[str, RecordedConnection] = {}
+        self.lost = 0
 
     def enter(self, number: int, record: _Wanted) -> None:
         """Take one record."""
@@ -139,6 +158,7 @@ class _Loader:
             one = self.found[record.connection] = RecordedConnection(record.connection)
         if isinstance(record, Known):
             one.peer, one.listen, one.layout = record.peer, record.listen, record.layout
+            one.opened = one.opened or record.opened
         elif isinstance(record, Closed):
             one.closed = record
         elif isinstance(record, Sent):
@@ -156,7 +176,7 @@ class _Loader:
         return self._pairings[one.id]
 
 
-def _numbered(capture: CaptureReader) -> Iterator[tuple[int, _Wanted]]:
+def _numbered(capture: CaptureReader) -> Iterator[tuple[int, _Wanted | Lost]]:
     for record in capture:
         if isinstance(record, _WANTED):
             yield capture.number, record

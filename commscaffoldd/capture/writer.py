@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -31,12 +32,13 @@ class CaptureWriter:
             replace: whether a file that is there may be replaced.
 
         Raises:
-            OSError: it cannot be made or written; FileExistsError if it is there and not to be replaced.
+            OSError: it cannot be made or written; FileExistsError if it is there and not to be replaced, or is
+                no file: a device, say.
         """
         self.path = path
         self.size = 0
         if replace:  # not opened and emptied: somebody may have it open for reading
-            path.unlink(missing_ok=True)
+            _remove_file(path)
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
         try:
             first = bytearray(START.pack(MAGIC, VERSION))
@@ -85,6 +87,14 @@ class CaptureWriter:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _remove_file(path: Path) -> None:
+    """Remove it if it is a file, or a link to anything: never a device, which root could remove as well."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            path.unlink()
 
 
 def _whole_records(data: bytes, written: int) -> int:

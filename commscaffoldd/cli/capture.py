@@ -113,7 +113,8 @@ def _record(config_file: str | None, output: Path, wanted: CaptureFilter, limits
                 except OSError as error:
                     _fail_writing(error, loop)
         except FileExistsError:
-            raise Failure([f"{output} is there already; --force replaces it"]) from None
+            hint = "it is no file that could be replaced" if replace else "--force replaces it"
+            raise Failure([f"{output} is there already; {hint}"]) from None
     lost = f", {counted(loop.lost, 'record')} lost" if loop.lost else ""
     click.echo(f"{output}: {counted(loop.messages, 'message')}, {size(writer.size)}{lost}; {reason}")
 

@@ -108,6 +108,8 @@ class CaptureLoop:
     def _finish(self) -> None:
         """Let the workers send what they have, but where a limit has been reached."""
         deadline = time.monotonic() + (0.0 if self._full else _LAST_WORDS)
+        if not self._link.ended:  # who joins now would not be told to end
+            self._selector.unregister(self._link)
         for stream in self._splitters:
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_WR)

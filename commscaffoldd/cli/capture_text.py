@@ -16,6 +16,7 @@ from commscaffoldd.capture.filter import CaptureFilter, answered_id, low_ids, pe
 from commscaffoldd.capture.reader import CaptureReader
 from commscaffoldd.capture.records import Closed, End, Joined, Known, Lost, Received, Record, Sent
 from commscaffoldd.cli.failure import Failure, warn
+from commscaffoldd.log.escape import escape
 
 _BODY: Final = 48  # bytes of a body in a line
 
@@ -28,12 +29,12 @@ def show(path: Path, wanted: CaptureFilter, *, as_json: bool) -> None:
                 click.echo(json.dumps({"record": "header", **msgspec.to_builtins(_header(capture))}))
             else:
                 begun = capture.time_of_day(capture.header.clock)
-                click.echo(f"{begun:%Y-%m-%d %H:%M:%S} UTC, {capture.header.filter.describe()}")
+                click.echo(escape(f"{begun:%Y-%m-%d %H:%M:%S} UTC, {capture.header.filter.describe()}"))
             for connection, record in _passing(capture, wanted):
                 if as_json:
                     click.echo(json.dumps(as_object(capture, connection, record)))
                 else:
-                    click.echo(as_line(capture, connection, record))
+                    click.echo(escape(as_line(capture, connection, record)))
             if note := capture.describe_end():
                 warn(note)
     except CaptureError as error:

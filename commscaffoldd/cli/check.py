@@ -59,6 +59,11 @@ def summary(config: Config, report: CanaryReport) -> list[str]:
                 ("handlers by", ", ".join(plugins) or "no plugin"),
                 ("message IDs", str(len(report.routes))),
                 *([("replayed", counted(report.replayed, "message"))] if report.replayed else []),
+                *([("not replayed", _skipped(report))] if report.skipped else []),
             ]
         ),
     ]
+
+
+def _skipped(report: CanaryReport) -> str:
+    return f"{counted(report.skipped, 'message')}: the logins that they need are not in the capture"

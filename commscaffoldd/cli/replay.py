@@ -24,6 +24,7 @@ from commscaffoldd.client.replay import Replay
 from commscaffoldd.client.replay_plan import ReplayPlan
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import Layout
+from commscaffoldd.log.escape import escape
 
 _MOST: Final = 100_000
 
@@ -106,7 +107,7 @@ def replay(
     if as_json:
         click.echo(json.dumps(as_object(result, check=check), indent=2))
     else:
-        click.echo("\n".join(describe(plan, result, check=check)))
+        click.echo("\n".join(map(escape, describe(plan, result, check=check))))
     if result.interrupted:
         raise click.exceptions.Exit(exit_codes.INTERRUPTED)
     if result.failed or (check and (result.missing or result.different)):
@@ -118,9 +119,9 @@ def _recorded_layout(recording: Recording) -> Layout:
         layout.spec: layout for one in recording.connections.values() for layout in [layout_of(one, recording.spoken)]
     }
     if len(found) > 1:
-        listeners = sorted({one.listen for one in recording.connections.values()})
+        listeners = escape(", ".join(sorted({one.listen for one in recording.connections.values()})))
         raise click.UsageError(
-            f"connections of different layouts are in the capture; choose with --from LISTEN: {', '.join(listeners)}"
+            f"connections of different layouts are in the capture; choose with --from LISTEN: {listeners}"
         )
     return next(iter(found.values()))
 

@@ -114,10 +114,10 @@ class ReplayConnection:
         except OSError as error:
             self._end("" if self._shut else self._describe(error))
             return
-        self._last = now
         frames, wrong = self._reader.feed(data)
-        for frame in frames:
-            self._take(frame)
+        answers = sum(self._take(frame) for frame in frames)
+        if answers or not frames:  # a part of a frame may be one of an answer
+            self._last = now  # pushes are not waited for: a daemon may send some for ever
         if wrong is not None:
             self._end(f"what came is not layout {self._layout.name}: {wrong.text}")
         elif not data:
@@ -129,12 +129,13 @@ class ReplayConnection:
         """End it before its end."""
         self._end("")
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> bool:
+        """Count it; returns whether it is an answer."""
         message_id, sequence, body = frame
         index = self._pairing.answered(message_id, sequence, body)
         if index is None:
             self._result.pushes += 1
-            return
+            return False
         self._result.replies += 1
         if message_id == self._layout.error_id:
             error = ErrorReply.from_body(body)
@@ -142,6 +143,7 @@ class ReplayConnection:
             self._result.errors[code] = self._result.errors.get(code, 0) + 1
         self._got[index].append(body)
         self._unanswered -= len(self._got[index]) == self._expected[index]
+        return True
 
     def _flush(self, now: float) -> None:
         try:

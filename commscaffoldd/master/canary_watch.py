@@ -51,6 +51,10 @@ class Report(Protocol):
     def replayed(self) -> int:
         """Messages of a capture that were played."""
 
+    @property
+    def skipped(self) -> int:
+        """Messages of it that could not be, for want of a login."""
+
 
 class CanaryCode(Protocol):
     """The worker package's part of a canary."""

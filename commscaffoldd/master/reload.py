@@ -112,7 +112,7 @@ class Reload:
             self._refuse(tuple(report.errors), CONFIGURATION)
         else:
             if self._replay is not None:
-                self._progress(f"its handlers have answered {report.replayed} messages")
+                self._progress(_describe_rehearsal(report))
             self._prepare(report.config_text)
 
     def _prepare(self, text: str) -> None:
@@ -160,6 +160,13 @@ class Reload:
 
     def _refuse(self, errors: tuple[str, ...], exit_code: int) -> None:
         self._done(ReloadResult(None, (), errors or ("no reason was given",), exit_code))
+
+
+def _describe_rehearsal(report: Report) -> str:
+    played = f"its handlers have answered {report.replayed} messages"
+    if not report.skipped:
+        return played
+    return f"{played}; {report.skipped} need a login that is not in the capture, and were not played"
 
 
 def _needs_restart(before: Config, after: Config) -> Iterable[str]:

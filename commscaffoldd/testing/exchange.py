@@ -8,6 +8,7 @@ from typing import Any
 
 from commscaffoldd.client import ConnectionClosed, ErrorReply
 from commscaffoldd.testing.connection import FakeConnection
+from commscaffoldd.worker.socketless.handling import Message
 
 
 class Exchange:
@@ -70,7 +71,7 @@ class Exchange:
 
     # -- who answers: an `Outcome` -------------------------------------------------------------------------
 
-    def begun(self) -> None:
+    def begun(self, message: Message) -> None:
         """Its handler is called now."""
 
     def replied(self, body: bytes) -> bool:

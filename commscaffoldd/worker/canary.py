@@ -1,7 +1,8 @@
 """The canary: a throw-away worker that loads configuration and plugins before anybody relies on them.
 
 It is forked, so that nothing it imports, changes or breaks reaches the process that asks. It serves nobody. If it
-is told to it plays a capture through the handlers; else it starts no threads of ours.
+is told to it plays a capture through the handlers, with an event loop for those that are asynchronous; else it starts
+no threads of ours.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class CanaryReport(Struct, frozen=True):
         catalogue: of what a worker would serve, as `Catalogue.to_builtins` gives it.
         config_text: the configuration file as the canary read it; what has been checked is what is then used.
         replayed: messages of a capture that were played through the handlers.
+        skipped: messages that could not be: their clients' logins are not in the capture.
     """
 
     ok: bool
@@ -51,6 +53,7 @@ class CanaryReport(Struct, frozen=True):
     catalogue: dict[str, Any] = field(default_factory=dict)
     config_text: str = ""
     replayed: int = 0
+    skipped: int = 0
 
 
 class Canary(Struct, frozen=True):
@@ -188,6 +191,7 @@ def _rehearse(
         "catalogue": catalogue_of(config, host).to_builtins(),
         "config_text": text,
         "replayed": performed.played,
+        "skipped": performed.skipped,
     }
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from commscaffoldd.capture.errors import CaptureError
 from commscaffoldd.capture.filter import CaptureFilter
 from commscaffoldd.capture.reader import CaptureReader
+from commscaffoldd.capture.recording import load_recording
 from commscaffoldd.capture.records import (
     LENGTH,
+    MAGIC,
     START,
+    VERSION,
     Closed,
     End,
     Header,
@@ -30,6 +34,9 @@ from commscaffoldd.capture.records import (
 )
 from commscaffoldd.capture.splitter import RecordSplitter
 from commscaffoldd.capture.writer import CaptureWriter
+from commscaffoldd.cli.capture_text import show
+from commscaffoldd.cli.failure import Failure
+from commscaffoldd.core.layout import PRESETS
 from tests.capture.examples import ECHO, HEADER, write_capture
 
 TIMES = st.integers(0, 2**63 - 1)
@@ -51,6 +58,62 @@ MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], dea
 def read(path: Path) -> list[Record]:
     with CaptureReader(path) as capture:
         return list(capture)
+
+
+ANY_NUMBERS = st.integers(-(2**63), 2**64 - 1)
+NAMES = st.sampled_from(["a", "b", "\x1b[2J\n"])
+LAYOUTS = st.fixed_dictionaries(
+    {"fields": st.lists(st.sampled_from(["length:u32", "id:u32", "sequence:u64", "crc32:u32", "id:u99", ""]))},
+    optional={"byte_order": st.sampled_from(["big", "little", "middle"]), "length_adjustment": ANY_NUMBERS},
+)
+HEADERS = st.tuples(
+    st.just("header"),
+    NAMES,
+    st.floats(),
+    ANY_NUMBERS,
+    st.lists(st.tuples(NAMES, NAMES, LAYOUTS, ANY_NUMBERS, st.none() | ANY_NUMBERS), max_size=2),
+    st.fixed_dictionaries({}, optional={"ids": st.lists(ANY_NUMBERS, max_size=2), "peer": NAMES, "direction": NAMES}),
+)
+ANYTHING = st.one_of(
+    st.tuples(st.just("connection"), ANY_NUMBERS, NAMES, NAMES, NAMES, NAMES, st.booleans()),
+    st.tuples(st.sampled_from(["in", "out"]), ANY_NUMBERS, NAMES, ANY_NUMBERS, ANY_NUMBERS, st.binary(max_size=9)),
+    st.tuples(st.just("closed"), ANY_NUMBERS, NAMES, NAMES),
+    st.tuples(st.sampled_from(["lost", "joined"]), ANY_NUMBERS, ANY_NUMBERS, ANY_NUMBERS),
+    st.tuples(st.just("end"), ANY_NUMBERS, NAMES, ANY_NUMBERS, ANY_NUMBERS),
+    st.lists(st.none() | st.floats() | NAMES, max_size=3),
+)
+
+
+@settings(MANY, max_examples=150)
+@given(header=HEADERS, records=st.lists(ANYTHING, max_size=6))
+def test_records_of_garbage_are_refused_in_words_and_control_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: object, records: list[object]
+) -> None:
+    path = tmp_path / "x.cap"
+    encoded = [msgspec.msgpack.encode(record) for record in (header, *records)]
+    path.write_bytes(START.pack(MAGIC, VERSION) + b"".join(LENGTH.pack(len(one)) + one for one in encoded))
+    with contextlib.suppress(CaptureError):
+        for recorded in load_recording(path).connections.values():
+            for step in recorded.steps:
+                with contextlib.suppress(ValueError):
+                    PRESETS["standard"].encode(step.message.id, step.message.sequence, step.message.body)
+    for as_json in (False, True):
+        with contextlib.suppress(Failure):
+            show(path, CaptureFilter(), as_json=as_json)
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    path, target = tmp_path / "x.cap", tmp_path / "target"
+    os.mkfifo(path)
+    with pytest.raises(FileExistsError):
+        CaptureWriter(path, HEADER, replace=True)
+    assert path.is_fifo()
+    path.unlink()
+    target.write_text("mine")
+    path.symlink_to(target)
+    CaptureWriter(path, HEADER, replace=True).close()
+    assert (target.read_text(), path.is_symlink()) == ("mine", False)
 
 
 @MANY

@@ -88,6 +88,29 @@ def test_a_reply_that_does_not_come_is_missing(daemon: Daemon) -> None:
     assert (done.code, result["missing"], result["different"]) == (1, 4, 0)
 
 
+def test_a_daemon_that_pushes_for_ever_is_not_waited_for(daemon: Daemon) -> None:
+    daemon.plugin(
+        "ticker",
+        """
+        import threading, time
+        from commscaffoldd import handler
+
+        @handler(5)
+        def subscribe(request):
+            threading.Thread(target=tick, args=[request.connection], daemon=True).start()
+
+        def tick(connection):
+            while connection.send(9, b"tick"):
+                time.sleep(0.02)
+        """,
+    )
+    daemon.start()
+    path = write_capture(daemon.folder / "x.cap", Received(1, "1.0.0", 5, 1, b""), Sent(2, "1.0.0", 5, 1, b"answer"))
+    done, result = replay(daemon, path, "--speed", "max", "--check", "--timeout", "0.3")
+    assert (done.code, result["missing"]) == (1, 1)
+    assert result["pushes"] > 2
+
+
 def test_speed_is_kept(daemon: Daemon) -> None:
     daemon.start()
     steps: list[Record] = [Received(number * 300_000_000, "1.0.0", 1, number + 1, b"x") for number in range(3)]

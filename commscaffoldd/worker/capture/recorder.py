@@ -37,7 +37,8 @@ class Recorder:
         self._matches = peer_matcher(wanted.peer)
         self._lock = threading.Lock()  # of all below; held for a batch, and never while anything is waited for
         self._records: list[Record] = []
-        self._waiting = 0
+        self._waiting = 0  # bytes of those, and of `_taken`
+        self._taken = 0
         self._lost = 0
         self._peers: dict[str, bool] = {}  # connections met so far: whether their records are wanted
         self._known: set[str] = set()  # those of them of which there is a record
@@ -81,10 +82,14 @@ class Recorder:
     # -- the pump's thread ---------------------------------------------------------------------------------
 
     def take(self) -> list[Record]:
-        """All records that wait; the last one says how many did not find room, if there were any."""
+        """All records that wait; the last one says how many did not find room, if there were any.
+
+        Those that were taken before have been sent: until now they take room, too.
+        """
         with self._lock:
             records, self._records = self._records, []
-            self._waiting = 0
+            self._waiting -= self._taken
+            self._taken = self._waiting
             if self._lost:
                 records.append(Lost(time.monotonic_ns(), self._worker, self._lost))
                 self._lost = 0

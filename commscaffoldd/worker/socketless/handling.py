@@ -24,8 +24,8 @@ from commscaffoldd.worker.socketless.connection import ERROR, SocketlessConnecti
 class Outcome(Protocol):
     """Is told what comes of one message, by any thread. `ended` is the last call, and there is always one."""
 
-    def begun(self) -> None:
-        """It has had its turn: its handler is called now."""
+    def begun(self, message: Message) -> None:
+        """It has its turn: its handler is called now."""
 
     def replied(self, body: bytes) -> bool:
         """A reply; there may be several.
@@ -135,7 +135,7 @@ class Handling:
                 self._run(message)
 
     def _run(self, message: Message) -> None:
-        message.outcome.begun()
+        message.outcome.begun(message)
         reply = self._runner.run(message, message.source.endpoint, self.counters, Running())
         deferred = message.deferred
         if deferred is None or not deferred.holds:

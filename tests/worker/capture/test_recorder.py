@@ -94,6 +94,18 @@ def test_what_finds_no_room_is_counted(slot: Slot) -> None:
     assert names(recorder) == ["Received"]  # there is room again
 
 
+def test_what_has_been_taken_takes_room_until_the_next_look(slot: Slot) -> None:
+    recorder, one = Recorder(CaptureFilter(), 1, limit=2000), connection(slot)
+
+    def message() -> list[str]:
+        recorder.received([(slot, one, [(1, 1, bytes(1000))])])
+        return names(recorder)
+
+    assert message() == ["Known", "Received"]
+    assert message() == ["Lost"]  # the first may still be on its way
+    assert message() == ["Received"]
+
+
 def test_a_connection_whose_introduction_found_no_room_is_introduced_later(slot: Slot) -> None:
     recorder = Recorder(CaptureFilter(), 1, limit=100)
     recorder.received([(slot, connection(slot), [(5, 1, b"")])])

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
-from commscaffoldd.capture.recording import load_recording
-from commscaffoldd.capture.records import Closed, Known, Received, Record, Sent
+from commscaffoldd.capture.records import Closed, Known, Received, Sent
 from commscaffoldd.core.endpoint import encode_error
-from commscaffoldd.plugin.host import load_plugins
-from commscaffoldd.worker.rehearsal.rehearsal import Rehearsal
-from tests.capture.examples import LISTEN, write_capture
+from tests.capture.examples import LISTEN
+from tests.worker.rehearsal.conftest import Rehearse
 
 ERROR = 0xFFFFFFFF
 KNOWN = Known(1, "1.0.0", "192.0.2.7:4000", LISTEN, "standard", opened=True)
-
-Rehearse = Callable[..., Rehearsal]
-
-
-@pytest.fixture
-def rehearse(tmp_path: Path) -> Iterator[Rehearse]:
-    """Plays records through a plugin's source."""
-
-    def play(source: str, *records: Record, timeout: float = 30.0) -> Rehearsal:
-        (tmp_path / "plugins").mkdir()
-        text = "from commscaffoldd import handler, hookimpl\nSEEN = []\n" + dedent(source)
-        (tmp_path / "plugins" / "greet.py").write_text(text)
-        host = load_plugins([tmp_path / "plugins"], (), {})
-        recording = load_recording(write_capture(tmp_path / "x.cap", *records))
-        made = Rehearsal(recording, host, {}, timeout)
-        made.play()
-        return made
-
-    yield play
-    os.environ.pop("SEEN", None)
 
 
 GREET = """
