@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,9 @@ from commscaffoldd.client import ErrorReply
 from commscaffoldd.plugin.errors import PluginErrors
 from commscaffoldd.plugin.hooks import HOOKS
 from commscaffoldd.plugin.host import load_plugins
-from commscaffoldd.testing import PluginHarness, load_plugin
+from commscaffoldd.testing import load_plugin
 from tests.docs.markdown import ROOT, Block, blocks
+from tests.docs.plugin_names import names_of
 
 PAGE = "docs/plugins.md"
 GUIDE = (ROOT / PAGE).read_text()
@@ -30,14 +30,6 @@ def saved(source: str, folder: Path, name: str = "example") -> Path:
     path = folder / f"{name}.py"
     path.write_text(source)
     return path
-
-
-def names_of(plugin: PluginHarness, message_id: int) -> dict[str, Any]:
-    """Those of the plugin's module, as its tests would import them."""
-    function: Any = plugin.host.routes[message_id].function
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return dict(function.__globals__)
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line {block.line}")
