@@ -16,6 +16,7 @@ require return set static string super switch symbol this throw true try type ty
 while with yield
 """
 TYPESCRIPT_RESERVED: Final = frozenset(_TYPESCRIPT_WORDS.split())
+_OF_PLUGINS: Final = "commscaffoldd_plugins."  # the package of plugins that were found in a folder
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|[0-9]+")
 
 
@@ -38,6 +39,11 @@ def camel(text: str) -> str:
 def pascal(text: str) -> str:
     """`login_request` as `LoginRequest`."""
     return _begun("".join(map(_capital, words(text))))
+
+
+def type_name(text: str) -> str:
+    """The name of a catalogue's type, as `pascal`. Types of the same name have those of their modules in front."""
+    return pascal(text.removeprefix(_OF_PLUGINS))
 
 
 def upper(text: str) -> str:

@@ -70,10 +70,11 @@ def plugin(name: str, folder: Path | None, first_id: int | None, config_file: st
     where = folder if folder is not None else _plugins_folder(config_file)
     with _refusals():
         made = new_plugin(name, where, first_id)
+    python = "python3" if _is_default_python() else sys.executable
     _tell(
         made,
         [
-            (_command(sys.executable, "-m", "pytest", str(made.folder)), "its tests"),
+            (_command(python, "-m", "pytest", str(made.folder)), "its tests"),
             ("commscaffoldd check", "would the daemon take it?"),
             ("commscaffoldd reload", "let the running daemon have it"),
         ],

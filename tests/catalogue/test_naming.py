@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commscaffoldd.catalogue.naming import PYTHON_RESERVED, camel, pascal, snake, unique, upper
+from commscaffoldd.catalogue.naming import PYTHON_RESERVED, camel, pascal, snake, type_name, unique, upper
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,11 @@ def test_any_text_becomes_an_identifier(text: str) -> None:
     for style in (snake, camel, pascal, upper):
         assert style(text).isidentifier()
         assert style(text).isascii()
+
+
+def test_a_type_of_which_there_are_two_has_its_module_in_front_without_the_package_of_all_plugins() -> None:
+    assert type_name("GreetRequest") == "GreetRequest"
+    assert type_name("commscaffoldd_plugins.hello.messages.GreetRequest") == "HelloMessagesGreetRequest"
 
 
 def test_names_that_collide_all_get_their_addition() -> None:

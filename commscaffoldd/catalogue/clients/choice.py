@@ -49,8 +49,13 @@ def choose(catalogue: Catalogue, address: str | None = None) -> Choice:
 
 
 def method_names(messages: tuple[Message, ...], style: Callable[[str], str], taken: frozenset[str]) -> list[str]:
-    """A method name for each message; where two would have the same, both get their message IDs."""
-    return unique([(style(one.name), str(one.id)) for one in messages], taken)
+    """A method name for each message; where two would have the same, both get their plugins, or else message IDs."""
+    plugins: dict[str, set[str]] = {}
+    for one in messages:
+        plugins.setdefault(style(one.name), set()).add(one.plugin)
+    shared = {name for name, owners in plugins.items() if len(owners) > 1}
+    named = [style(f"{one.plugin}_{one.name}" if style(one.name) in shared else one.name) for one in messages]
+    return unique([(name, str(one.id)) for name, one in zip(named, messages, strict=True)], taken)
 
 
 def _fitting(catalogue: Catalogue, listener: Listener, layout: HeaderLayout) -> tuple[Message, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from commscaffoldd.catalogue import wire_types as wire
-from commscaffoldd.catalogue.naming import PYTHON_RESERVED, pascal, snake, unique, upper
+from commscaffoldd.catalogue.naming import PYTHON_RESERVED, snake, type_name, unique, upper
 
 _USED: Final = """
 Annotated Any AsyncClient AsyncIterator Client Final Iterator Layout LayoutSpec Literal PRESETS bool bytes datetime
@@ -38,7 +38,7 @@ class PythonTypes:
     def __init__(self, types: Sequence[wire.NamedType], taken: frozenset[str]) -> None:
         """`taken`: names of the module's own."""
         self._types = {one.name: one for one in types}
-        wanted = [(pascal(one.name), "") for one in types]
+        wanted = [(type_name(one.name), "") for one in types]
         self.names = dict(
             zip(self._types, unique(wanted, taken | USED | PYTHON_RESERVED), strict=True),
         )

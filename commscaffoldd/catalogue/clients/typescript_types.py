@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from commscaffoldd.catalogue import wire_types as wire
-from commscaffoldd.catalogue.naming import TYPESCRIPT_RESERVED, camel, pascal, unique
+from commscaffoldd.catalogue.naming import TYPESCRIPT_RESERVED, camel, type_name, unique
 
 MAX_EXACT: Final = 2**53 - 1
 """The largest whole number that a `number` holds without loss."""
@@ -23,8 +23,8 @@ class TypeScriptTypes:
         """`taken`: names of the module's own, and global ones."""
         self._types = {one.name: one for one in types}
         reserved = taken | TYPESCRIPT_RESERVED
-        names = unique([(pascal(one.name), "") for one in types], reserved)
-        codecs = unique([(f"{camel(one.name)}Codec", "") for one in types], reserved | set(names))
+        names = unique([(type_name(one.name), "") for one in types], reserved)
+        codecs = unique([(f"{camel(type_name(one.name))}Codec", "") for one in types], reserved | set(names))
         self._names = dict(zip(self._types, names, strict=True))
         self._codecs = dict(zip(self._types, codecs, strict=True))
         self.taken = reserved | set(names) | set(codecs)

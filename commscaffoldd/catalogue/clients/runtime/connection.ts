@@ -54,7 +54,8 @@ export class Connection {
     this.#socket = socket;
     this.#options = options;
     this.#reader = new FrameReader(options.maxBody ?? 64 * 1024 * 1024);
-    socket.on("data", (chunk) => this.#receive(chunk));
+    // Text it could only be with an encoding set; not all versions of the types say that it could.
+    socket.on("data", (chunk: Uint8Array | string) => this.#receive(chunk as Uint8Array));
     socket.on("error", (error) => this.#end(new ConnectionClosed(error.message)));
     socket.on("close", () => this.#end(new ConnectionClosed("the server closed the connection")));
     const interval = options.heartbeat ?? HEARTBEAT_INTERVAL;
