@@ -44,6 +44,7 @@ class Deferred:
         where: tells, as lines of a stack, what it waits for. For who works on it.
         cancel_on_close: whether it is settled without an answer when the connection ends, or begins to: its client
             sends no more, a plugin has closed it, the worker stops. To be set while the handler runs.
+        plain: what it was settled with, encoded; `None` also if it has failed, see `outcome`.
         kept: an `async def` handler, which is deferred by nature, has asked for it: its returning is no answer.
     """
 
@@ -51,13 +52,13 @@ class Deferred:
         "_abandoned",
         "_deferrals",
         "_error",
-        "_result",
         "_settled",
         "_suspended",
         "cancel",
         "cancel_on_close",
         "encode",
         "kept",
+        "plain",
         "request",
         "since",
         "where",
@@ -73,7 +74,7 @@ class Deferred:
         self.kept = False
         self._abandoned = False
         self._deferrals = deferrals
-        self._result: object = None
+        self.plain: object = None
         self._error: BaseException | None = None
         self._settled = False
         self._suspended = False
@@ -128,19 +129,19 @@ class Deferred:
 
     def finish(self) -> None:
         """Encode what it was settled with: a plugin's code, which the reactor shall not run. Who hands it over, once."""
-        result = self._result
+        result = self.plain
         if self.encode is None or result is None or type(result) is Refusal or result is CANCELLED:
             return
         try:
-            self._result = self.encode(result)
+            self.plain = self.encode(result)
         except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
-            self._error = error
+            self.plain, self._error = None, error
 
     def outcome(self) -> object:
         """What it was settled with, encoded; raises what it failed with. Once it has been handed over."""
         if self._error is not None:
             raise self._error
-        return self._result
+        return self.plain
 
     def withdraw(self) -> None:
         """It should not have been made: if somebody waits for it, there is no answer."""
@@ -226,7 +227,7 @@ class Deferrals:
                 self.counters.late_replies += deferred.request.given_up and result is not None
                 return False
             deferred._settled = True  # noqa: SLF001
-            deferred._result, deferred._error = result, error  # noqa: SLF001
+            deferred.plain, deferred._error = result, error  # noqa: SLF001
             done = deferred._suspended  # noqa: SLF001
             if done:
                 self._forget(deferred)
@@ -249,7 +250,7 @@ class Deferrals:
 
     def answer(self, deferred: Deferred, refusal: Refusal) -> None:
         """Answer one that has been given up."""
-        deferred._result = refusal  # noqa: SLF001
+        deferred.plain = refusal
         self._hand_over(deferred)
         deferred.tell_cancelled()
 
@@ -278,6 +279,8 @@ class Deferrals:
 
     def _forget(self, deferred: Deferred) -> None:
         del self._suspended[deferred]
+        if not self._of_connection:
+            return
         connection = deferred.request.connection
         others = self._of_connection.get(connection)
         if others is not None:
@@ -286,6 +289,7 @@ class Deferrals:
                 del self._of_connection[connection]
 
     def _hand_over(self, deferred: Deferred) -> None:
-        deferred.finish()
+        if deferred.encode is not None:
+            deferred.finish()
         self.done.append(deferred)
         self._wake()

@@ -53,8 +53,7 @@ class EventLoop:
         self._inbox: deque[tuple[Deferred, AsyncHandler]] = deque()
         self._asked = False  # the loop will look into the inbox
         self._end: asyncio.Task[None] | None = None
-        # What each is for; asyncio itself keeps weak references only.
-        self._tasks: dict[asyncio.Task[None], tuple[Deferred, Awaitable[object]]] = {}
+        self._tasks: dict[Deferred, _HandlerTask] = {}  # asyncio itself keeps weak references only
         self._beginning: Deferred | None = None  # what `_begin` is at
 
     @property
@@ -164,25 +163,27 @@ class EventLoop:
         if type(result) is not CoroutineType and not inspect.isawaitable(result):
             _answer(deferred, result)
             return
-        task = self._make_task(_finish(deferred, result))
+        task = _HandlerTask(self._finish(deferred, result), loop=self.loop, **EAGER)
         if task.done():
             return
-        self._tasks[task] = deferred, result
-        task.add_done_callback(self._forget)
-        deferred.where = partial(stack_of_awaitable, result)
-        deferred.cancel = partial(self.call_soon, task.cancel)
-        _cancel_if_settled(deferred, task)  # before it could have been
+        task.deferred = deferred
+        self._tasks[deferred] = task
+        deferred.where, deferred.cancel = task.where, partial(self.call_soon, task.cancel)
+        if deferred.settled:  # before it could have been cancelled
+            task.cancel()
 
-    def _make_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.Task(coroutine, loop=self.loop, **EAGER)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        deferred, awaitable = self._tasks.pop(task)
-        if task.cancelled():  # before it had begun
-            if isinstance(awaitable, CoroutineType):
-                awaitable.close()
-            if not deferred.settled:
-                deferred.fail(_was_cancelled())
+    async def _finish(self, deferred: Deferred, awaitable: Awaitable[object]) -> None:
+        try:
+            result = await awaitable
+        except asyncio.CancelledError:
+            if not deferred.settled:  # not by us: by its plugin, or because the worker ends
+                deferred.fail(RuntimeError("the handler was cancelled"))
+        except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
+            deferred.fail(error)
+        else:
+            _answer(deferred, result)
+        finally:
+            self._tasks.pop(deferred, None)
 
     def _begin_end(self) -> None:
         self._end = self.loop.create_task(self._cancel_all())
@@ -200,14 +201,35 @@ class EventLoop:
     def current(self) -> Request | None:
         """The message whose handler the loop is just at, if it is at one."""
         task = asyncio.current_task(self.loop)
-        found = self._tasks.get(task) if task is not None else None
-        deferred = found[0] if found is not None else self._beginning
+        deferred = task.deferred if isinstance(task, _HandlerTask) else None
+        deferred = deferred or self._beginning
         return deferred.request if deferred is not None else None
 
 
-def _cancel_if_settled(deferred: Deferred, task: asyncio.Task[None]) -> None:
-    if deferred.settled:
-        task.cancel()
+class _HandlerTask(asyncio.Task[None]):
+    """A handler's task.
+
+    Attributes:
+        deferred: what it answers; `None` while its first step runs at once.
+    """
+
+    deferred: Deferred | None = None
+
+    def cancel(self, msg: Any = None) -> bool:  # noqa: ANN401  # as asyncio's
+        """See asyncio's; one that has not begun is cancelled after its first step, else nobody would answer for it."""
+        if inspect.getcoroutinestate(self._steps()) != inspect.CORO_CREATED:
+            return super().cancel(msg)
+        self.get_loop().call_soon(super().cancel, msg)
+        return True
+
+    def where(self) -> str:
+        """What the handler waits for, as lines of a stack. Any thread."""
+        return stack_of_awaitable(self._steps().cr_await)
+
+    def _steps(self) -> CoroutineType[Any, Any, Any]:
+        coroutine = self.get_coro()
+        assert isinstance(coroutine, CoroutineType)
+        return coroutine
 
 
 def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
@@ -222,22 +244,6 @@ def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
     }
 
 
-async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
-    try:
-        result = await awaitable
-    except asyncio.CancelledError:
-        if not deferred.settled:  # not by us: by its plugin, or because the worker ends
-            deferred.fail(_was_cancelled())
-    except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
-        deferred.fail(error)
-    else:
-        _answer(deferred, result)
-
-
 def _answer(deferred: Deferred, result: object) -> None:
     if result is not deferred and (result is not None or not deferred.kept):  # else it is answered by whom it was given
         deferred.reply(result)
-
-
-def _was_cancelled() -> RuntimeError:
-    return RuntimeError("the handler was cancelled")
