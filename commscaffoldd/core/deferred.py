@@ -41,6 +41,7 @@ class Deferred:
         encode: makes bytes of what `reply` is given; `None`: it is bytes. For the binding of typed handlers.
         cancel: called, by any thread, when nobody waits for the answer any more: it came too late, or the
             connection has gone and `cancel_on_close` is set. For who works on it.
+        wake_later: given what wakes the reactor, instead of that being called at once: for who answers many at a time.
         where: tells, as lines of a stack, what it waits for. For who works on it.
         cancel_on_close: whether it is settled without an answer when the connection ends, or begins to: its client
             sends no more, a plugin has closed it, the worker stops. To be set while the handler runs.
@@ -61,6 +62,7 @@ class Deferred:
         "plain",
         "request",
         "since",
+        "wake_later",
         "where",
     )
 
@@ -71,6 +73,7 @@ class Deferred:
         self.cancel: Callable[[], object] | None = None
         self.where: Callable[[], str] | None = None
         self.cancel_on_close = False
+        self.wake_later: Callable[[Callable[[], None]], None] | None = None
         self.kept = False
         self._abandoned = False
         self._deferrals = deferrals
@@ -292,4 +295,7 @@ class Deferrals:
         if deferred.encode is not None:
             deferred.finish()
         self.done.append(deferred)
-        self._wake()
+        if deferred.wake_later is None:
+            self._wake()
+        else:
+            deferred.wake_later(self._wake)

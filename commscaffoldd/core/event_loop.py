@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, update_wrapper
+from threading import get_ident
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -55,6 +56,7 @@ class EventLoop:
         self._end: asyncio.Task[None] | None = None
         self._tasks: dict[Deferred, _HandlerTask] = {}  # asyncio itself keeps weak references only
         self._beginning: Deferred | None = None  # what `_begin` is at
+        self._waking = False  # the reactor will be woken before the loop waits again
 
     @property
     def thread(self) -> int:
@@ -124,12 +126,21 @@ class EventLoop:
             """The reactor's thread; a business thread for a concurrent handler."""
             deferred = request.defer()
             deferred.cancel_on_close = cancel_on_close
+            deferred.wake_later = self._wake_later
             self._inbox.append((deferred, handler))
             if not self._asked:
                 self._asked = True
                 self.call_soon(self._begin_all)
 
         return update_wrapper(launch, handler)  # who looks for the handler's own code finds it
+
+    def _wake_later(self, wake: Callable[[], None]) -> None:
+        """Wake the reactor once for all that is answered in one turn of the loop, not in the middle of it."""
+        if get_ident() != self._thread.ident:
+            wake()
+        elif not self._waking:
+            self._waking = True
+            self.loop.call_soon(self._wake, wake)
 
     # -- the event loop's thread ---------------------------------------------------------------------------
 
@@ -144,6 +155,10 @@ class EventLoop:
             else:
                 if self._end is None:
                     logger.error("a plugin has called stop() of the event loop: the event loop goes on")
+
+    def _wake(self, wake: Callable[[], None]) -> None:
+        self._waking = False
+        wake()
 
     def _begin_all(self) -> None:
         self._asked = False  # before looking: who puts something in after the look asks again
@@ -160,7 +175,7 @@ class EventLoop:
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
             deferred.fail(error)
             return
-        if type(result) is not CoroutineType and not inspect.isawaitable(result):
+        if not isinstance(result, CoroutineType) and not inspect.isawaitable(result):
             _answer(deferred, result)
             return
         task = _HandlerTask(self._finish(deferred, result), loop=self.loop, **EAGER)
@@ -169,8 +184,7 @@ class EventLoop:
         task.deferred = deferred
         self._tasks[deferred] = task
         deferred.where, deferred.cancel = task.where, partial(self.call_soon, task.cancel)
-        if deferred.settled:  # before it could have been cancelled
-            task.cancel()
+        _cancel_if_settled(deferred, task)  # before it could have been
 
     async def _finish(self, deferred: Deferred, awaitable: Awaitable[object]) -> None:
         try:
@@ -201,9 +215,14 @@ class EventLoop:
     def current(self) -> Request | None:
         """The message whose handler the loop is just at, if it is at one."""
         task = asyncio.current_task(self.loop)
-        deferred = task.deferred if isinstance(task, _HandlerTask) else None
-        deferred = deferred or self._beginning
+        found = task.deferred if isinstance(task, _HandlerTask) else None
+        deferred = found or self._beginning
         return deferred.request if deferred is not None else None
+
+
+def _cancel_if_settled(deferred: Deferred, task: asyncio.Task[None]) -> None:
+    if deferred.settled:
+        task.cancel()
 
 
 class _HandlerTask(asyncio.Task[None]):
@@ -245,5 +264,7 @@ def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
 
 
 def _answer(deferred: Deferred, result: object) -> None:
-    if result is not deferred and (result is not None or not deferred.kept):  # else it is answered by whom it was given
+    if result is not deferred and (
+        result is not None or not deferred.kept
+    ):  # else it is answered by whom it was given
         deferred.reply(result)
