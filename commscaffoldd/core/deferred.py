@@ -41,7 +41,7 @@ class Deferred:
         encode: makes bytes of what `reply` is given; `None`: it is bytes. For the binding of typed handlers.
         cancel: called, by any thread, when nobody waits for the answer any more: it came too late, or the
             connection has gone and `cancel_on_close` is set. For who works on it.
-        wake_later: given what wakes the reactor, instead of that being called at once: for who answers many at a time.
+        wake_later: given what wakes the reactor, instead of that being called at once: for who answers many.
         where: tells, as lines of a stack, what it waits for. For who works on it.
         cancel_on_close: whether it is settled without an answer when the connection ends, or begins to: its client
             sends no more, a plugin has closed it, the worker stops. To be set while the handler runs.
@@ -131,7 +131,7 @@ class Deferred:
         self._deferrals.abandon(self)
 
     def finish(self) -> None:
-        """Encode what it was settled with: a plugin's code, which the reactor shall not run. Who hands it over, once."""
+        """Encode what it was settled with: plugin code, which the reactor shall not run. Who hands it over."""
         result = self.plain
         if self.encode is None or result is None or type(result) is Refusal or result is CANCELLED:
             return
@@ -152,19 +152,21 @@ class Deferred:
 
     def tell_cancelled(self) -> None:
         """Call `cancel`. Any thread."""
-        if self.cancel is None:
+        cancel = self.cancel  # another thread may take it away
+        if cancel is None:
             return
         try:
-            self.cancel()
-        except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
-            logger.error(f"{self._whose()}: its Deferred.cancel failed: {error!r}", exc_info=error)
+            cancel()
+        except BaseException:  # a plugin must not end a thread of ours
+            logger.exception(f"{self._whose()}: its Deferred.cancel failed")
 
     def location(self) -> str:
         """What `where` tells; empty if there is none. Any thread."""
-        if self.where is None:
+        where = self.where
+        if where is None:
             return ""
         try:
-            return self.where()
+            return where()
         except BaseException as error:  # noqa: BLE001  # as above
             return f"(unknown: Deferred.where failed: {error!r})"
 
@@ -174,7 +176,7 @@ class Deferred:
 
 
 def too_late_to_defer(message_id: int) -> RuntimeError:
-    """For `Request.defer` once the handler has returned: it has been answered for, or will be by its `Deferred`."""
+    """For `Request.defer` once the handler has returned: it has been answered."""
     return RuntimeError(
         f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and answer "
         "later by what it gives"
@@ -186,7 +188,7 @@ class Deferrals:
 
     Attributes:
         counters: what came too late.
-        done: those that are to be answered now. The reactor takes them; it looks here in each of its turns.
+        done: those that are to be answered now, for the reactor: it looks here in each of its turns.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:

@@ -151,7 +151,8 @@ class EventLoop:
             try:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets these through, out of tasks and callbacks
-                logger.error(f"a task on the event loop raised {error!r}: the event loop goes on", exc_info=error)
+                text = f"a task on the event loop raised {error!r}: the event loop goes on"
+                logger.error(text, exc_info=error)  # noqa: TRY400  # as others of the daemon's
             else:
                 if self._end is None:
                     logger.error("a plugin has called stop() of the event loop: the event loop goes on")
@@ -198,6 +199,7 @@ class EventLoop:
             _answer(deferred, result)
         finally:
             self._tasks.pop(deferred, None)
+            deferred.cancel = deferred.where = None  # they have the task, and that has the deferred
 
     def _begin_end(self) -> None:
         self._end = self.loop.create_task(self._cancel_all())
@@ -235,7 +237,7 @@ class _HandlerTask(asyncio.Task[None]):
     deferred: Deferred | None = None
 
     def cancel(self, msg: Any = None) -> bool:  # noqa: ANN401  # as asyncio's
-        """See asyncio's; one that has not begun is cancelled after its first step, else nobody would answer for it."""
+        """See asyncio's; one that has not begun is cancelled after its first step: else nobody answers."""
         if inspect.getcoroutinestate(self._steps()) != inspect.CORO_CREATED:
             return super().cancel(msg)
         self.get_loop().call_soon(super().cancel, msg)
@@ -264,7 +266,6 @@ def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
 
 
 def _answer(deferred: Deferred, result: object) -> None:
-    if result is not deferred and (
-        result is not None or not deferred.kept
-    ):  # else it is answered by whom it was given
+    answered_elsewhere = result is deferred or (result is None and deferred.kept)
+    if not answered_elsewhere:
         deferred.reply(result)

@@ -52,7 +52,7 @@ class Request(Struct, eq=False):
         if self.returned:
             raise too_late_to_defer(self.id)
         self.deferred = deferred = self.connection.defer(self)
-        # The handler's thread writes `returned` and looks at `deferred` then. If both see the other, nobody waits long.
+        # The handler's thread writes `returned` and looks at `deferred` then: so one of the two sees the other.
         if self.returned:
             deferred.withdraw()
             raise too_late_to_defer(self.id)

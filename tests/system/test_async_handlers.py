@@ -250,7 +250,7 @@ def test_a_hook_that_hangs_at_the_end_holds_up_neither_the_stop_nor_other_plugin
     daemon: Daemon, *, blocked: bool
 ) -> None:
     daemon.plugin("slow", SLOW_TO_STOP)
-    daemon.plugin("other", OTHER)
+    daemon.plugin("zother", OTHER)
     daemon.configure(daemon={"stop_timeout": 0.5})
     daemon.start()
     with daemon.connect() as client:
@@ -259,9 +259,9 @@ def test_a_hook_that_hangs_at_the_end_holds_up_neither_the_stop_nor_other_plugin
             wait_until(lambda: daemon.gauge("queue") == 1, what="the handler that blocks")
         daemon.stop()
     assert (daemon.folder / "plugins" / "stopped").exists()
-    assert "plugin slow: hook worker_stopping failed" in daemon.log
-    assert "TimeoutError: it was not done in" in daemon.log
-    assert "did not stop in time" not in daemon.log
+    assert "plugin slow: hook worker_stopping failed" in daemon.log()
+    assert "TimeoutError: it was not done in" in daemon.log()
+    assert "did not stop in time" not in daemon.log()
 
 
 def test_plugins_cannot_end_the_event_loop(daemon: Daemon) -> None:
