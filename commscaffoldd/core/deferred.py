@@ -178,8 +178,8 @@ class Deferred:
 def too_late_to_defer(message_id: int) -> RuntimeError:
     """For `Request.defer` once the handler has returned: it has been answered."""
     return RuntimeError(
-        f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and answer "
-        "later by what it gives"
+        f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and "
+        "answer later by what it gives"
     )
 
 
