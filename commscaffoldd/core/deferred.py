@@ -41,9 +41,11 @@ class Deferred:
         encode: makes bytes of what `reply` is given; `None`: it is bytes. For the binding of typed handlers.
         cancel: called, by any thread, when nobody waits for the answer any more: it came too late, or the
             connection has gone and `cancel_on_close` is set. For who works on it.
+        wake_later: given what wakes the reactor, instead of that being called at once: for who answers many.
         where: tells, as lines of a stack, what it waits for. For who works on it.
         cancel_on_close: whether it is settled without an answer when the connection ends, or begins to: its client
             sends no more, a plugin has closed it, the worker stops. To be set while the handler runs.
+        plain: what it was settled with, encoded; `None` also if it has failed, see `outcome`.
         kept: an `async def` handler, which is deferred by nature, has asked for it: its returning is no answer.
     """
 
@@ -51,15 +53,16 @@ class Deferred:
         "_abandoned",
         "_deferrals",
         "_error",
-        "_result",
         "_settled",
         "_suspended",
         "cancel",
         "cancel_on_close",
         "encode",
         "kept",
+        "plain",
         "request",
         "since",
+        "wake_later",
         "where",
     )
 
@@ -70,10 +73,11 @@ class Deferred:
         self.cancel: Callable[[], object] | None = None
         self.where: Callable[[], str] | None = None
         self.cancel_on_close = False
+        self.wake_later: Callable[[Callable[[], None]], None] | None = None
         self.kept = False
         self._abandoned = False
         self._deferrals = deferrals
-        self._result: object = None
+        self.plain: object = None
         self._error: BaseException | None = None
         self._settled = False
         self._suspended = False
@@ -127,20 +131,20 @@ class Deferred:
         self._deferrals.abandon(self)
 
     def finish(self) -> None:
-        """Encode what it was settled with: a plugin's code, which the reactor shall not run. Who hands it over, once."""
-        result = self._result
+        """Encode what it was settled with: plugin code, which the reactor shall not run. Who hands it over."""
+        result = self.plain
         if self.encode is None or result is None or type(result) is Refusal or result is CANCELLED:
             return
         try:
-            self._result = self.encode(result)
+            self.plain = self.encode(result)
         except BaseException as error:  # noqa: BLE001  # a plugin must not end a thread of ours
-            self._error = error
+            self.plain, self._error = None, error
 
     def outcome(self) -> object:
         """What it was settled with, encoded; raises what it failed with. Once it has been handed over."""
         if self._error is not None:
             raise self._error
-        return self._result
+        return self.plain
 
     def withdraw(self) -> None:
         """It should not have been made: if somebody waits for it, there is no answer."""
@@ -148,19 +152,21 @@ class Deferred:
 
     def tell_cancelled(self) -> None:
         """Call `cancel`. Any thread."""
-        if self.cancel is None:
+        cancel = self.cancel  # another thread may take it away
+        if cancel is None:
             return
         try:
-            self.cancel()
-        except BaseException as error:  # a plugin must not end a thread of ours
-            logger.error(f"{self._whose()}: its Deferred.cancel failed: {error!r}", exc_info=error)
+            cancel()
+        except BaseException:  # a plugin must not end a thread of ours
+            logger.exception(f"{self._whose()}: its Deferred.cancel failed")
 
     def location(self) -> str:
         """What `where` tells; empty if there is none. Any thread."""
-        if self.where is None:
+        where = self.where
+        if where is None:
             return ""
         try:
-            return self.where()
+            return where()
         except BaseException as error:  # noqa: BLE001  # as above
             return f"(unknown: Deferred.where failed: {error!r})"
 
@@ -170,10 +176,10 @@ class Deferred:
 
 
 def too_late_to_defer(message_id: int) -> RuntimeError:
-    """For `Request.defer` once the handler has returned: it has been answered for, or will be by its `Deferred`."""
+    """For `Request.defer` once the handler has returned: it has been answered."""
     return RuntimeError(
-        f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and answer "
-        "later by what it gives"
+        f"request.defer() for message ID {message_id}, whose handler has returned: call it in the handler, and "
+        "answer later by what it gives"
     )
 
 
@@ -182,7 +188,7 @@ class Deferrals:
 
     Attributes:
         counters: what came too late.
-        done: those that are to be answered now. The reactor takes them; it looks here in each of its turns.
+        done: those that are to be answered now, for the reactor: it looks here in each of its turns.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -226,7 +232,7 @@ class Deferrals:
                 self.counters.late_replies += deferred.request.given_up and result is not None
                 return False
             deferred._settled = True  # noqa: SLF001
-            deferred._result, deferred._error = result, error  # noqa: SLF001
+            deferred.plain, deferred._error = result, error  # noqa: SLF001
             done = deferred._suspended  # noqa: SLF001
             if done:
                 self._forget(deferred)
@@ -249,7 +255,7 @@ class Deferrals:
 
     def answer(self, deferred: Deferred, refusal: Refusal) -> None:
         """Answer one that has been given up."""
-        deferred._result = refusal  # noqa: SLF001
+        deferred.plain = refusal
         self._hand_over(deferred)
         deferred.tell_cancelled()
 
@@ -278,6 +284,8 @@ class Deferrals:
 
     def _forget(self, deferred: Deferred) -> None:
         del self._suspended[deferred]
+        if not self._of_connection:
+            return
         connection = deferred.request.connection
         others = self._of_connection.get(connection)
         if others is not None:
@@ -286,6 +294,10 @@ class Deferrals:
                 del self._of_connection[connection]
 
     def _hand_over(self, deferred: Deferred) -> None:
-        deferred.finish()
+        if deferred.encode is not None:
+            deferred.finish()
         self.done.append(deferred)
-        self._wake()
+        if deferred.wake_later is None:
+            self._wake()
+        else:
+            deferred.wake_later(self._wake)

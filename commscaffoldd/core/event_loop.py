@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, update_wrapper
+from threading import get_ident
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -53,9 +54,9 @@ class EventLoop:
         self._inbox: deque[tuple[Deferred, AsyncHandler]] = deque()
         self._asked = False  # the loop will look into the inbox
         self._end: asyncio.Task[None] | None = None
-        # What each is for; asyncio itself keeps weak references only.
-        self._tasks: dict[asyncio.Task[None], tuple[Deferred, Awaitable[object]]] = {}
+        self._tasks: dict[Deferred, _HandlerTask] = {}  # asyncio itself keeps weak references only
         self._beginning: Deferred | None = None  # what `_begin` is at
+        self._waking = False  # the reactor will be woken before the loop waits again
 
     @property
     def thread(self) -> int:
@@ -126,12 +127,21 @@ class EventLoop:
             """The reactor's thread; a business thread for a concurrent handler."""
             deferred = request.defer()
             deferred.cancel_on_close = cancel_on_close
+            deferred.wake_later = self._wake_later
             self._inbox.append((deferred, handler))
             if not self._asked:
                 self._asked = True
                 self.call_soon(self._begin_all)
 
         return update_wrapper(launch, handler)  # who looks for the handler's own code finds it
+
+    def _wake_later(self, wake: Callable[[], None]) -> None:
+        """Wake the reactor once for all that is answered in one turn of the loop, not in the middle of it."""
+        if get_ident() != self._thread.ident:
+            wake()
+        elif not self._waking:
+            self._waking = True
+            self.loop.call_soon(self._wake, wake)
 
     # -- the event loop's thread ---------------------------------------------------------------------------
 
@@ -142,10 +152,15 @@ class EventLoop:
             try:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets these through, out of tasks and callbacks
-                logger.error(f"a task on the event loop raised {error!r}: the event loop goes on", exc_info=error)
+                text = f"a task on the event loop raised {error!r}: the event loop goes on"
+                logger.error(text, exc_info=error)  # noqa: TRY400  # as others of the daemon's
             else:
                 if self._end is None:
                     logger.error("a plugin has called stop() of the event loop: the event loop goes on")
+
+    def _wake(self, wake: Callable[[], None]) -> None:
+        self._waking = False
+        wake()
 
     def _begin_all(self) -> None:
         self._asked = False  # before looking: who puts something in after the look asks again
@@ -162,28 +177,30 @@ class EventLoop:
         except BaseException as error:  # noqa: BLE001  # a handler must not end a thread of ours
             deferred.fail(error)
             return
-        if type(result) is not CoroutineType and not inspect.isawaitable(result):
+        if not isinstance(result, CoroutineType) and not inspect.isawaitable(result):
             _answer(deferred, result)
             return
-        task = self._make_task(_finish(deferred, result))
+        task = _HandlerTask(self._finish(deferred, result), loop=self.loop, **EAGER)
         if task.done():
             return
-        self._tasks[task] = deferred, result
-        task.add_done_callback(self._forget)
-        deferred.where = partial(stack_of_awaitable, result)
-        deferred.cancel = partial(self.call_soon, task.cancel)
+        task.deferred = deferred
+        self._tasks[deferred] = task
+        deferred.where, deferred.cancel = task.where, partial(self.call_soon, task.cancel)
         _cancel_if_settled(deferred, task)  # before it could have been
 
-    def _make_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.Task(coroutine, loop=self.loop, **EAGER)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        deferred, awaitable = self._tasks.pop(task)
-        if task.cancelled():  # before it had begun
-            if isinstance(awaitable, CoroutineType):
-                awaitable.close()
-            if not deferred.settled:
-                deferred.fail(_was_cancelled())
+    async def _finish(self, deferred: Deferred, awaitable: Awaitable[object]) -> None:
+        try:
+            result = await awaitable
+        except asyncio.CancelledError:
+            if not deferred.settled:  # not by us: by its plugin, or because the worker ends
+                deferred.fail(RuntimeError("the handler was cancelled"))
+        except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
+            deferred.fail(error)
+        else:
+            _answer(deferred, result)
+        finally:
+            self._tasks.pop(deferred, None)
+            deferred.cancel = deferred.where = None  # they have the task, and that has the deferred
 
     def _begin_end(self) -> None:
         self._end = self.loop.create_task(self._cancel_all())
@@ -201,14 +218,40 @@ class EventLoop:
     def current(self) -> Request | None:
         """The message whose handler the loop is just at, if it is at one."""
         task = asyncio.current_task(self.loop)
-        found = self._tasks.get(task) if task is not None else None
-        deferred = found[0] if found is not None else self._beginning
+        found = task.deferred if isinstance(task, _HandlerTask) else None
+        deferred = found or self._beginning
         return deferred.request if deferred is not None else None
 
 
 def _cancel_if_settled(deferred: Deferred, task: asyncio.Task[None]) -> None:
     if deferred.settled:
         task.cancel()
+
+
+class _HandlerTask(asyncio.Task[None]):
+    """A handler's task.
+
+    Attributes:
+        deferred: what it answers; `None` while its first step runs at once.
+    """
+
+    deferred: Deferred | None = None
+
+    def cancel(self, msg: Any = None) -> bool:  # noqa: ANN401  # as asyncio's
+        """See asyncio's; one that has not begun is cancelled after its first step: else nobody answers."""
+        if inspect.getcoroutinestate(self._steps()) != inspect.CORO_CREATED:
+            return super().cancel(msg)
+        self.get_loop().call_soon(super().cancel, msg)
+        return True
+
+    def where(self) -> str:
+        """What the handler waits for, as lines of a stack. Any thread."""
+        return stack_of_awaitable(self._steps().cr_await)
+
+    def _steps(self) -> CoroutineType[Any, Any, Any]:
+        coroutine = self.get_coro()
+        assert isinstance(coroutine, CoroutineType)
+        return coroutine
 
 
 def launched(routes: RouteTable, event_loop: EventLoop) -> RouteTable:
@@ -231,24 +274,7 @@ async def _outcome(coroutine: Coroutine[Any, Any, Result]) -> tuple[Result | Non
         return None, error
 
 
-async def _finish(deferred: Deferred, awaitable: Awaitable[object]) -> None:
-    try:
-        result = await awaitable
-    except asyncio.CancelledError:
-        if not deferred.settled:  # not by us: by its plugin, or because the worker ends
-            deferred.fail(_was_cancelled())
-    except BaseException as error:  # noqa: BLE001  # SystemExit among it: a handler must not end a thread of ours
-        deferred.fail(error)
-    else:
-        _answer(deferred, result)
-
-
 def _answer(deferred: Deferred, result: object) -> None:
-    if result is not deferred and (
-        result is not None or not deferred.kept
-    ):  # else it is answered by whom it was given
+    answered_elsewhere = result is deferred or (result is None and deferred.kept)
+    if not answered_elsewhere:
         deferred.reply(result)
-
-
-def _was_cancelled() -> RuntimeError:
-    return RuntimeError("the handler was cancelled")

@@ -124,10 +124,9 @@ class Reactor:
         if backlog.full or room <= 0:
             self._mind_full_queue()
         batch = self._engine.poll(dispatcher.longest_wait(longest), 0 if backlog.full else room)
-        tap = self.tap
         if batch.opened:
-            self._open(batch, tap)
-        if tap is not None and (arrived := batch.arrived):
+            self._open(batch)
+        if (tap := self.tap) is not None and (arrived := batch.arrived):
             tap.received(arrived)
         dispatcher.dispatch(batch)
         for slot, connection, reason, detail in batch.closed:
@@ -157,8 +156,8 @@ class Reactor:
         while excess > 0 and (freed := self._engine.shed_slow_reader()):
             excess -= freed
 
-    def _open(self, batch: Batch, tap: Tap | None) -> None:
-        opened = self._lifecycle.opened
+    def _open(self, batch: Batch) -> None:
+        opened, tap = self._lifecycle.opened, self.tap
         for slot in batch.opened:
             connection = slot.connection
             if connection is None:  # closed within the same batch

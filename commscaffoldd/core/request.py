@@ -52,8 +52,8 @@ class Request(Struct, eq=False):
         if self.returned:
             raise too_late_to_defer(self.id)
         self.deferred = deferred = self.connection.defer(self)
-        # The handler's thread writes `returned` and looks at `deferred` then. If both see the other, nobody waits long.
-        if self.returned:
+        # The handler's thread writes `returned` and looks at `deferred` then: so one of the two sees the other.
+        if _has_returned(self):
             deferred.withdraw()
             raise too_late_to_defer(self.id)
         return deferred
@@ -70,6 +70,10 @@ class Request(Struct, eq=False):
             ValueError: the body does not fit the client's header layout.
         """
         return not self.given_up and self.connection.reply(self.id, self.sequence, body)
+
+
+def _has_returned(request: Request) -> bool:
+    return request.returned  # asked again, on purpose
 
 
 class LifecycleCall(Struct, eq=False):

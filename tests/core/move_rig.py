@@ -12,6 +12,7 @@ from unittest import mock
 import msgspec
 import pytest
 
+from commscaffoldd.core.deferred import Deferred
 from commscaffoldd.core.departures import Departing, Kept, Prepared
 from commscaffoldd.core.engine import VARIABLE, why_no_native_engine
 from commscaffoldd.core.framing import Frame
@@ -25,6 +26,7 @@ from tests.core.reactor_rig import ReactorRig, reactor_rig, route
 from tests.core.waiting import wait_until
 
 ECHO, INLINE, SLOW, CONCURRENT, SESSION = 1, 2, 3, 4, 5
+LATER, LATER_INLINE, LATER_CONCURRENT = 6, 7, 8
 
 Engines: TypeAlias = tuple[str, str]
 """The old worker's, and the new one's."""
@@ -44,18 +46,25 @@ class Story:
         self.door = threading.Event()
         self.begun = threading.Semaphore(0)
         self.told: list[tuple[str, str]] = []
+        self.open: list[Deferred] = []
         self.routes = [
             route(ECHO, lambda request: request.body),
             route(INLINE, lambda request: request.body, "inline"),
             route(SLOW, self.slow),
             route(CONCURRENT, self.slow, "concurrent"),
             route(SESSION, self.session),
+            route(LATER, self.later),
+            route(LATER_INLINE, self.later, "inline"),
+            route(LATER_CONCURRENT, self.later, "concurrent"),
         ]
 
     def slow(self, request: Request) -> bytes:
         self.begun.release()
         self.door.wait(20)
         return request.body
+
+    def later(self, request: Request) -> None:
+        self.open.append(request.defer())
 
     def session(self, request: Request) -> bytes:
         session = request.connection.session

@@ -346,8 +346,8 @@ def test_callbacks_that_fail_end_no_thread(caplog: pytest.LogCaptureFixture) -> 
                 made.pass_time(11)
             rig.until(lambda d=deferred: d.settled)  # type: ignore[misc]
         rig.until(lambda: peer.bodies()[-1:] == [b"next"])
-    assert caplog.text.count("message ID 7: its Deferred.cancel failed: SystemExit(1)") == 2
-    assert caplog.text.count("message ID 8: its Deferred.cancel failed: SystemExit(1)") == 1
+    assert caplog.text.count("message ID 7: its Deferred.cancel failed") == 2
+    assert caplog.text.count("message ID 8: its Deferred.cancel failed") == 1
     assert any("(unknown: Deferred.where failed: SystemExit(1))" in str(one.stack_info) for one in caplog.records)
 
 
@@ -369,8 +369,9 @@ def test_it_is_encoded_by_who_answers_and_not_by_the_reactor() -> None:
     encoded_by: list[int] = []
 
     def encode(value: object) -> bytes:
+        assert isinstance(value, int)
         encoded_by.append(threading.get_ident())
-        return b"%d" % value  # type: ignore[operator]
+        return b"%d" % value
 
     with reactor_rig(route(LATER, desk)) as rig:
         peer = rig.connect()

@@ -311,7 +311,7 @@ def test_a_call_that_is_not_done_in_time_says_so(event_loop_thread: EventLoop) -
 
     with pytest.raises(TimeoutError, match=r"it was not done in 0\.0 s"):
         event_loop_thread.call(asyncio.sleep(20), 0.01)
-    with pytest.raises(TimeoutError, match="^$"):
+    with pytest.raises(TimeoutError, match=r"^$"):
         event_loop_thread.call(own_timeout(), 20)
 
 

@@ -214,3 +214,63 @@ def test_what_blocks_the_loop_is_named_and_the_worker_replaced(patient: Daemon) 
         assert patient.log_lines("ERROR", f"(pid {pid}): hung handlers hold its event loop")
         flag.touch()
         assert other.call(ADDS, packed({"a": 2, "b": 2})) == packed({"total": 4}), "it has moved"
+
+
+SLOW_TO_STOP = """
+    import asyncio, time
+    from pathlib import Path
+    from commscaffoldd import handler, hookimpl
+
+    @handler(2001)
+    async def blocks(request):
+        time.sleep(30)
+
+    @handler(2002)
+    async def ends_the_loop(request):
+        asyncio.get_running_loop().stop()
+        asyncio.get_running_loop().call_soon(exit)
+        return b"done"
+
+    @hookimpl(tryfirst=True)
+    async def worker_stopping(worker):
+        await asyncio.sleep(30)
+    """
+OTHER = """
+    from pathlib import Path
+    from commscaffoldd import hookimpl
+
+    @hookimpl(trylast=True)
+    def worker_stopping(worker):
+        Path(__file__).with_name("stopped").touch()
+    """
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_hook_that_hangs_at_the_end_holds_up_neither_the_stop_nor_other_plugins(
+    daemon: Daemon, *, blocked: bool
+) -> None:
+    daemon.plugin("slow", SLOW_TO_STOP)
+    daemon.plugin("zother", OTHER)
+    daemon.configure(daemon={"stop_timeout": 0.5})
+    daemon.start()
+    with daemon.connect() as client:
+        if blocked:
+            client.send(2001)
+            wait_until(lambda: daemon.gauge("queue") == 1, what="the handler that blocks")
+        daemon.stop()
+    assert (daemon.folder / "plugins" / "stopped").exists()
+    assert "plugin slow: hook worker_stopping failed" in daemon.log()
+    assert "TimeoutError: it was not done in" in daemon.log()
+    assert "did not stop in time" not in daemon.log()
+
+
+def test_plugins_cannot_end_the_event_loop(daemon: Daemon) -> None:
+    daemon.plugin("slow", SLOW_TO_STOP)
+    daemon.configure(daemon={"stop_timeout": 0.5})
+    daemon.start()
+    before = daemon.worker_pids()
+    with daemon.connect() as client:
+        for _ in range(3):
+            assert client.call(2002) == b"done"
+    assert daemon.worker_pids() == before
+    daemon.stop()

@@ -159,6 +159,8 @@ cdef class Turns:
             self._runner.finish_late(request, self._counters, result)
             return 0
         if request.deferred is not None:
+            if result is None or result is request.deferred:
+                return 1
             reply = self._runner.defer(request, request.deferred, slot.endpoint, self._counters, result)
             self._finish(slot, request, reply)
             return request.deferred.holds
