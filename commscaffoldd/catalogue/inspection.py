@@ -69,8 +69,10 @@ def _schemas(annotations: Sequence[Any]) -> dict[str, Any]:
 
 
 def _as_json(schema: dict[str, Any]) -> dict[str, Any]:
-    """As it comes back from JSON: defaults can be tuples."""
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    """As it comes back from JSON: defaults can be tuples. Of what is no JSON its class is told."""
+    found: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(schema, enc_hook=lambda value: type(value).__qualname__)
+    )
     return found
 
 

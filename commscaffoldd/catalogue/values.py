@@ -33,13 +33,19 @@ def example(catalogue: Catalogue, body: Body) -> tuple[object, bytes]:
     """
     if body.type is None or body.format not in {"msgpack", "json", "str", "bytes"}:
         raise NoExample(body.format)
-    value = _Examples(catalogue).of(body.type, 0)
+    try:
+        value = _Examples(catalogue).of(body.type, 0)
+    except TypeError:  # a map by something that Python does not take as a key
+        raise NoExample("it has a key that cannot be one") from None
     if body.format == "bytes" and isinstance(value, bytes):
         return value, value
     if body.format == "str" and isinstance(value, str):
         return value, value.encode()
     encode = msgspec.json.encode if body.format == "json" else msgspec.msgpack.encode
-    return value, encode(value)
+    try:
+        return value, encode(value)
+    except TypeError as error:  # a map by anything: not all keys are some in JSON
+        raise NoExample(str(error)) from None
 
 
 class _Examples:

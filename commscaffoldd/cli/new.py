@@ -81,8 +81,14 @@ def plugin(name: str, folder: Path | None, first_id: int | None, config_file: st
     )
 
 
+def _to_folder(context: click.Context, parameter: click.Parameter, word: str) -> Path:
+    if not word:  # an empty variable in a script, most likely; as a path it would be this very folder
+        raise click.BadParameter("it is empty; for this folder write .", context, parameter)
+    return Path(word)
+
+
 @new.command("project", epilog=examples("commscaffoldd new project game-server"))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", callback=_to_folder)
 def project(folder: Path) -> None:
     """Make a project: configuration, an example plugin, a systemd unit, a Makefile.
 

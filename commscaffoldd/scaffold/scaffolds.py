@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from commscaffoldd.scaffold.ids import FIRST, free_id
-from commscaffoldd.scaffold.names import check_name, class_name, quoted_for_systemd, service_name
+from commscaffoldd.scaffold.names import NameRefusedError, check_name, class_name, quoted_for_systemd, service_name
 from commscaffoldd.scaffold.render import render, write
 from commscaffoldd.version import __version__
 
@@ -58,7 +59,12 @@ def new_project(folder: Path) -> Scaffold:
         NameRefusedError: the folder's name cannot be a service's.
         InTheWayError, OSError: as `new_plugin`.
     """
-    whole = folder.resolve()
+    # Not `resolve`, which a loop of links ends: what is wrong with the folder shows when it is written to.
+    whole = Path(os.path.realpath(folder))
+    if not str(whole).isprintable():
+        raise NameRefusedError(
+            f"{str(whole)!r} cannot be a project's folder: its unit and configuration name it, line by line"
+        )
     values = {
         "project": whole.name,
         "service": service_name(whole.name),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
 from commscaffoldd.catalogue import wire_types as wire
-from commscaffoldd.catalogue.inspection import describe_types
+from commscaffoldd.catalogue.inspection import describe_types, schema_of
 from tests.catalogue import bodies
 
 
@@ -108,3 +108,9 @@ def test_types_survive_json() -> None:
     table = describe_types([bodies.Everything])
     again = msgspec.json.decode(msgspec.json.encode(table.named), type=tuple[wire.NamedType, ...])
     assert again == table.named
+
+
+def test_an_example_that_is_no_json_is_told_by_its_class() -> None:
+    schema = schema_of(Annotated[int, msgspec.Meta(examples=[1, object()])])
+    assert schema is not None
+    assert schema["examples"] == [1, "object"]

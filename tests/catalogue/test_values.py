@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from commscaffoldd.catalogue.making import BodyFacts, HandlerFacts, make_catalogue
 from commscaffoldd.catalogue.model import Body
 from commscaffoldd.catalogue.values import NoExample, example
 from tests.catalogue import bodies
@@ -45,3 +48,13 @@ def test_a_tree_ends_where_it_may() -> None:
     value, data = example(catalogue, catalogue.messages[0].body)
     assert value == {"value": 1}
     assert msgspec.msgpack.decode(data, type=bodies.Tree).kids == []
+
+
+@pytest.mark.parametrize("kind", [dict, dict[Any, Any], dict[tuple[Any, ...], int]])
+def test_a_map_by_anything_has_none_in_json(kind: object) -> None:
+    handler = HandlerFacts(1, "f", "p", body=BodyFacts("json", kind))
+    catalogue = make_catalogue(
+        title="P", daemon_version="0", endpoints=[], limits=sample().limits, handlers=[handler]
+    )
+    with pytest.raises(NoExample):
+        example(catalogue, catalogue.messages[0].body)

@@ -72,6 +72,8 @@ def test_what_is_there_is_never_overwritten(run: Run, folder: pathlib.Path) -> N
         (("plugin", "lobby", "--id", "0"), "ID 0 is the heartbeat"),
         (("plugin", "lobby", "--id", "many"), "'many' is not a message ID"),
         (("project", "/tmp/123"), "'123' cannot be a project's name"),
+        (("project", ""), "Invalid value for 'FOLDER': it is empty; for this folder write ."),
+        (("project", "/tmp/two\nlines"), "'/tmp/two\\nlines' cannot be a project's folder"),
     ],
 )
 def test_wrong_words_are_wrong_usage(run: Run, words: tuple[str, ...], text: str) -> None:
@@ -91,6 +93,13 @@ def test_a_wrong_configuration_is_told(run: Run, folder: pathlib.Path) -> None:
 
     (folder / "c.toml").write_text("[plugins]\npaths = []\n")
     assert run("new", "plugin", "lobby").exit_code == 78
+
+
+def test_a_loop_of_links_is_one_line(run: Run, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    result = run("new", "project", str(tmp_path / "loop"))
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"error: {tmp_path}/loop")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(run: Run, tmp_path: pathlib.Path) -> None:

@@ -57,10 +57,15 @@ def test_user_and_deadline_survive_a_reload(daemon: Daemon) -> None:
         began = time.monotonic()
         assert known.call(10, b"ann") == b"welcome"
         wait_until(lambda: daemon.gauge("connections") == 2)
+        wait_until(lambda: time.monotonic() - began > 1.5)
         daemon.reload()
+        reloaded = time.monotonic()
         assert known.call(11) == b"ann"
         assert stranger.receive_all() == b""
-        assert 2.9 < time.monotonic() - began < 5.5, "the deadline is that of the beginning"
+        ended = time.monotonic()
+        assert ended - began > 2.9
+        # From the reload on, since that takes as long as it takes when the machine is busy.
+        assert ended - reloaded < 2.2, "the deadline is that of the beginning"
         line = f"closed {stranger.name}: login timeout: nobody has logged in within 3 s"
         wait_until(lambda: daemon.log_lines(line))
         assert daemon.settled("login_timeouts") == 1
