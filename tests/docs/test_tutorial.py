@@ -92,6 +92,7 @@ def address() -> Iterator[str]:
     ports.close()
 
 
+@pytest.mark.timeout(120)  # some forty programs, one after another; 18 s, and more on a busy machine
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_all_of_it_works_as_it_stands_there(tmp_path: Path, address: str) -> None:
     has_typescript = shutil.which("npx") is not None and (MODULES / ".bin" / "tsc").exists()
