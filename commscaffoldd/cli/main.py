@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
 from commscaffoldd import __version__
-from commscaffoldd.cli.bench import bench
-from commscaffoldd.cli.call import call
-from commscaffoldd.cli.capture import capture
-from commscaffoldd.cli.check import check
-from commscaffoldd.cli.connections import connections
-from commscaffoldd.cli.console.command import console
-from commscaffoldd.cli.dissector import dissector
-from commscaffoldd.cli.docs import docs
 from commscaffoldd.cli.failure import failures
-from commscaffoldd.cli.generate import generate
-from commscaffoldd.cli.new import new
-from commscaffoldd.cli.release import release
-from commscaffoldd.cli.reload import reload, reopen
-from commscaffoldd.cli.replay import replay
-from commscaffoldd.cli.restart import restart
-from commscaffoldd.cli.routes import routes
-from commscaffoldd.cli.scale import rebalance, scale
-from commscaffoldd.cli.start import start
-from commscaffoldd.cli.status import status
-from commscaffoldd.cli.stop import stop
 from commscaffoldd.cli.streams import complete_standard_streams
-from commscaffoldd.cli.timers import timers
-from commscaffoldd.cli.upgrade import take_over, upgrade
 
 HELP = """Run and control commscaffoldd, a daemon that serves custom binary protocols over TCP.
 
@@ -55,8 +37,61 @@ Shell completion, in the shell's start-up file:
 """
 
 
+COMMANDS: Final[Mapping[str, str]] = {
+    "start": "start:start",
+    "stop": "stop:stop",
+    "restart": "restart:restart",
+    "reload": "reload:reload",
+    "reopen": "reload:reopen",
+    "upgrade": "upgrade:upgrade",
+    "take-over": "upgrade:take_over",
+    "scale": "scale:scale",
+    "rebalance": "scale:rebalance",
+    "status": "status:status",
+    "connections": "connections:connections",
+    "routes": "routes:routes",
+    "timers": "timers:timers",
+    "release": "release:release",
+    "check": "check:check",
+    "call": "call:call",
+    "console": "console.command:console",
+    "bench": "bench:bench",
+    "capture": "capture:capture",
+    "replay": "replay:replay",
+    "new": "new:new",
+    "docs": "docs:docs",
+    "generate": "generate:generate",
+    "dissector": "dissector:dissector",
+}
+"""Each command's module in this package, and its name there."""
+
+
 class CommandGroup(click.Group):
-    """A group in whose commands nothing that a user can cause ends with a traceback."""
+    """A group that imports the command that is run, and no other: `call` needs no master.
+
+    Nothing that a user can cause ends with a traceback in its commands.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click declares it
+        """The commands' names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # the same
+        """A command; `None` if there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"commscaffoldd.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; who has mistyped it is told the nearest one."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if near and args[0] not in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Run as a program."""
@@ -82,11 +117,3 @@ class CommandGroup(click.Group):
 @click.version_option(__version__, "--version", "-V", prog_name="commscaffoldd", message="%(prog)s %(version)s")
 def main() -> None:
     """The command; each subcommand is in its own module."""
-
-
-RUNNING = (
-    *(stop, restart, reload, upgrade, take_over, scale, rebalance, reopen),
-    *(status, routes, release, connections, timers),
-)
-for command in (start, *RUNNING, check, call, console, bench, capture, replay, new, docs, generate, dissector):
-    main.add_command(command)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
+import sys
 
 import click
 import pytest
 
 from commscaffoldd import __version__
-from commscaffoldd.cli.main import main
+from commscaffoldd.cli.main import COMMANDS, main
 from tests.cli.running import PROGRAM, Run
 
 
@@ -16,18 +17,24 @@ def test_the_version_is_shown(run: Run) -> None:
     assert run("--version").stdout == f"commscaffoldd {__version__}\n"
 
 
-@pytest.mark.parametrize("name", sorted(name for name, command in main.commands.items() if not command.hidden))
+def command(name: str) -> click.Command:
+    found = main.get_command(click.Context(main), name)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(name for name in COMMANDS if not command(name).hidden))
 def test_every_command_has_help_with_examples_under_both_names(run: Run, name: str) -> None:
     short = run(name, "-h")
     assert short.exit_code == 0
     assert short.stdout == run(name, "--help").stdout
-    assert "--config" in short.stdout or isinstance(main.commands[name], click.Group)  # its commands have it
+    assert "--config" in short.stdout or isinstance(command(name), click.Group)  # its commands have it
     assert "Examples:\n  " in short.stdout.replace("\n    ", "\n  ")
     assert f"commscaffoldd {name}" in short.stdout
 
 
 def test_the_commands_are_those_that_the_documents_promise() -> None:
-    assert set(main.commands) == {
+    assert set(COMMANDS) == {
         *("start", "stop", "restart", "reload", "reopen", "scale", "rebalance", "upgrade", "take-over"),
         *("status", "check", "routes", "release", "connections", "call", "console", "bench", "docs", "generate"),
         *("new", "dissector", "capture", "replay", "timers"),
@@ -105,3 +112,19 @@ def test_closed_standard_streams_do_no_harm(folder: pathlib.Path, closed: tuple[
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert (b"OK" in done.stdout) == (1 not in closed)
+
+
+def test_each_command_is_where_the_table_says() -> None:
+    assert {name: command(name).name for name in COMMANDS} == {name: name for name in COMMANDS}
+
+
+def test_a_mistyped_command_is_told_the_nearest_one(run: Run) -> None:
+    done = run("stauts")
+    assert (done.exit_code, "No such command 'stauts'. Did you mean 'status'?" in done.stderr) == (2, True)
+    assert "Did you mean" not in run("xyzzy").stderr
+
+
+def test_the_group_imports_no_command() -> None:
+    source = "import sys, commscaffoldd.cli.main; print('commscaffoldd.master.master' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commscaffoldd.cli.main import main
+from commscaffoldd.cli.main import COMMANDS
 from tests.docs.markdown import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/**/*.md")])
@@ -61,4 +61,4 @@ def test_every_document_can_be_found_from_the_first_page() -> None:
 def test_every_command_is_in_the_first_pages_table() -> None:
     table = (ROOT / "README.md").read_text().partition("## Run it")[2].partition("## The two engines")[0]
     named = set(re.findall(r"`(?:commscaffoldd )?([a-z-]+)", table))
-    assert {name for name, command in main.commands.items() if not command.hidden} - named == set()
+    assert set(COMMANDS) - {"take-over"} - named == set()
