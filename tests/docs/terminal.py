@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.system.environment import persons_environment
 from tests.system.waiting import wait_until
 
 PATIENCE: Final = 30.0  # seconds for a command, on a busy machine
@@ -116,6 +117,6 @@ class Server:
 
 def environment() -> dict[str, str]:
     """That of a reader who has activated the virtual environment."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("COMMSCAFFOLDD_", "PYTEST"))}
+    kept = persons_environment()
     program = Path(sys.executable).parent
     return kept | {"PATH": f"{program}{os.pathsep}{kept.get('PATH', '')}", "COLUMNS": "80"}

@@ -25,7 +25,7 @@ def test_it_says_where_it_listens_and_what_to_try(daemon: Daemon) -> None:
     daemon.start_foreground()
     text = daemon.foreground_text()
     assert f"listening on {daemon.address()} (layout standard)" in text
-    assert f"call {daemon.address()} 1 hello" in text
+    assert f"console {daemon.address()}" in text
     assert " INFO " in text  # the log
     assert not daemon.log_path.exists()
     with daemon.connect() as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -16,16 +15,14 @@ import pytest
 
 from commscaffoldd.client import FrameClient
 from tests.system.daemon import PATIENCE, PROGRAM, ROOT
+from tests.system.environment import persons_environment
 from tests.system.ports import Ports
 from tests.system.waiting import wait_until
 
 
 def run(*words: str, folder: Path, **variables: str) -> str:
     """Run a command, which must succeed; what it has printed."""
-    environment = {
-        name: text for name, text in os.environ.items() if not name.startswith(("COMMSCAFFOLDD_", "PYTEST"))
-    }
-    environment |= variables
+    environment = persons_environment() | variables
     done = subprocess.run(
         words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
     )
