@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from commscaffoldd.client.async_handshake import call_on_connect, within
 from commscaffoldd.client.async_link import AsyncLink
 from commscaffoldd.client.backoff import Backoff, Reconnect
 from commscaffoldd.client.connecting import why_not
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed
 from commscaffoldd.client.keeper import GOOD_AFTER
+from commscaffoldd.client.on_connect import failed, is_final, log_mistake, not_the_client
 from commscaffoldd.client.settings import Settings, State, StateChange
 
 logger: Final = logging.getLogger("commscaffoldd.client")
@@ -39,7 +41,13 @@ class AsyncKeeper:
         self._why = "not connected yet"
 
     async def start(self) -> None:
-        """Connect all. Raises OSError: it cannot be reached; ClientError: it has been told to before, or to close."""
+        """Connect all.
+
+        Raises:
+            OSError: it cannot be reached.
+            ClientError: it has been told to before, or to close.
+            Exception: what `on_connect` raises.
+        """
         if self._started or self._closed:
             raise ClientError(f"{self._settings.address}: a client connects once, and not after it has been closed")
         self._started = True
@@ -47,7 +55,10 @@ class AsyncKeeper:
         links: list[AsyncLink] = []
         try:
             for place in self._places:
-                links.append(await self._open(place))  # those before one that fails must be closed
+                link = await self._open(place)
+                links.append(link)  # those before one that fails must be closed
+                if self._settings.on_connect is not None:
+                    await call_on_connect(self._settings, link)
                 if self._closed:
                     raise ConnectionClosed(f"{self._settings.address}: this client is closed")
         except BaseException:
@@ -59,6 +70,11 @@ class AsyncKeeper:
             self._adopt(place, link)
             self._offer(place, link)
             self._begin(place, link)
+
+    def check_task(self) -> None:
+        """Raises ClientError within an `on_connect`, for whose end a link would be waited."""
+        if self._settings.on_connect is not None and within(self._settings):
+            raise not_the_client(self._settings)
 
     def link(self) -> AsyncLink | None:
         """The link with the fewest calls in flight that can be written to; `None`: wait for one."""
@@ -119,26 +135,34 @@ class AsyncKeeper:
         task.add_done_callback(self._tasks.discard)
 
     async def _keep(self, place: int, link: AsyncLink | None) -> None:
+        failure: BaseException | None = None
         while True:
             if link is None:
                 link = await self._connect(place)
                 if link is None:
                     return
-                link.prove(lambda proved: self._offer(place, proved))
+                if self._settings.on_connect is None:
+                    link.prove(lambda proved: self._offer(place, proved))
+                else:
+                    failure = await self._prepare(place, link)
             ended = await asyncio.shield(link.ended)
             if not self._drop(place, link, ended):
                 return
-            self._tell("lost", place, str(ended))
-            link = None
+            if failure is not None:
+                log_mistake(self._settings, failure)
+                self._why = str(failed(self._settings, failure))
+                if is_final(failure):
+                    self._give_up(place)
+                    return
+            self._tell("lost", place, self._why)
+            link = failure = None
 
     async def _connect(self, place: int) -> AsyncLink | None:
         """A new link, adopted; `None` if there will be none."""
         while True:
             delay = self._backoffs[place].next() if self._reconnect is not None else None
             if delay is None:
-                del self._places[place]
-                self._change()
-                self._tell("failed", place, self._why)
+                self._give_up(place)
                 return None
             self._tell("waiting", place, self._why, delay)
             await asyncio.sleep(delay)
@@ -152,6 +176,24 @@ class AsyncKeeper:
                 continue
             self._adopt(place, link)
             return link
+
+    async def _prepare(self, place: int, link: AsyncLink) -> BaseException | None:
+        """Have `on_connect` called once there is somebody at the other end. Give why it has failed, if it has."""
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        link.prove(lambda _: ready.set_result(None))
+        await asyncio.wait((ready, link.ended), return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            return None
+        try:
+            await call_on_connect(self._settings, link)
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # this client is being closed; else it is the program's own
+            link.end(failed(self._settings, error))
+            return error
+        self._offer(place, link)
+        return None
 
     async def _open(self, place: int) -> AsyncLink:
         return await AsyncLink.open(
@@ -167,8 +209,9 @@ class AsyncKeeper:
         self._links.add(link)
 
     def _offer(self, place: int, link: AsyncLink) -> None:
-        """There is somebody at the other end: calls may go there."""
-        if not self._closed:
+        """Calls may go there."""
+        if not self._closed and link.usable:
+            link.taken_at = time.monotonic()
             self._usable = (*self._usable, link)
             self._change()
             self._tell("connected", place)
@@ -197,8 +240,13 @@ class AsyncKeeper:
 
     def _judge(self, place: int, link: AsyncLink) -> None:
         """See `Keeper._judge`."""
-        if time.monotonic() - link.opened_at >= GOOD_AFTER:
+        if time.monotonic() - link.taken_at >= GOOD_AFTER:
             self._backoffs[place].reset()
+
+    def _give_up(self, place: int) -> None:
+        del self._places[place]
+        self._change()
+        self._tell("failed", place, self._why)
 
     def _change(self) -> None:
         self._changed.set()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from commscaffoldd.client.conversation import Push
+from commscaffoldd.client.conversation import NEVER, Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed
 from commscaffoldd.client.settings import Settings
 from commscaffoldd.client.waiter import Waiter
@@ -20,7 +20,7 @@ class AsyncLink(asyncio.Protocol):
     """See the module's text.
 
     Attributes:
-        opened_at: `time.monotonic` then.
+        taken_at: `time.monotonic` when it was taken into use; before, infinity.
         ended: done when the connection has ended; gives why.
         writable: false while more waits to be sent than should; `on_writable` is called when it is true again.
     """
@@ -34,8 +34,8 @@ class AsyncLink(asyncio.Protocol):
     ) -> None:
         """A connection to be; asyncio connects it. `on_push` and `on_leaving` are as for `Link`."""
         self._loop = asyncio.get_running_loop()
-        self.opened_at = time.monotonic()
-        self._conversation = settings.conversation(self.opened_at)
+        self.taken_at = NEVER
+        self._conversation = settings.conversation(time.monotonic())
         self._half_beat = (settings.heartbeat or 0.0) / 2
         self._on_push = on_push
         self._on_leaving = on_leaving
@@ -88,6 +88,11 @@ class AsyncLink(asyncio.Protocol):
             self._write(data)
         else:
             on_ready(self)
+
+    @property
+    def usable(self) -> bool:
+        """Whether something new can be asked here."""
+        return self._conversation.ended is None and not self._conversation.leaving
 
     @property
     def in_flight(self) -> int:

@@ -16,6 +16,7 @@ MEANINGS: Final = {
     6: "quarantined",
     7: "refused",
 }
+_TRANSIENT: Final = frozenset((3, 4, 5, 6))
 
 
 class ClientError(Exception):
@@ -65,6 +66,11 @@ class ErrorReply(ClientError):  # noqa: N818  # the wire format's own name
         meaning = MEANINGS.get(self.code)
         named = f"error {self.code} ({meaning})" if meaning else f"error {self.code}"
         return f"{named}: {self.text}" if self.text else named
+
+    @property
+    def transient(self) -> bool:
+        """The daemon could not handle it this time (codes 3 to 6): another time it may."""
+        return self.code in _TRANSIENT
 
     @classmethod
     def from_body(cls, body: bytes) -> ErrorReply | None:

@@ -6,9 +6,10 @@ Each link has a place. When it ends, its thread connects anew for the same place
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from commscaffoldd.client.backoff import Backoff, Reconnect
@@ -16,8 +17,11 @@ from commscaffoldd.client.channel import Channel
 from commscaffoldd.client.connecting import why_not
 from commscaffoldd.client.conversation import Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed
+from commscaffoldd.client.handshake import Handshake, OneLink
 from commscaffoldd.client.link import Link
 from commscaffoldd.client.notify import notify
+from commscaffoldd.client.on_connect import failed, is_final, log_mistake, not_the_client
+from commscaffoldd.client.opening import discard, open_all
 from commscaffoldd.client.settings import Settings, State, StateChange
 
 GOOD_AFTER: Final = 1.0
@@ -30,7 +34,6 @@ class Keeper:
     """See the module's text. Any thread."""
 
     def __init__(self, settings: Settings, on_push: Callable[[Push], object]) -> None:
-        """Connect all, and go on with it. Raises OSError: it cannot be reached."""
         self._settings = settings
         self._reconnect = settings.reconnect
         self._on_push = on_push
@@ -43,17 +46,36 @@ class Keeper:
         self._threads: set[threading.Thread] = set()
         self._closed = False
         self._why = ""  # why the last link ended, or could not be had
-        links = self._open_all()
+
+    def start(self) -> None:
+        """Connect all, and go on with it. Raises OSError: it cannot be reached; and what `on_connect` raises."""
+        links = open_all(self._open, self._places)
+        handshakes = [self._handshake(place, link) for place, link in enumerate(links)]
         try:
-            for place, link in enumerate(links):
-                self._begin(place, link)
+            for place, (link, handshake) in enumerate(zip(links, handshakes, strict=True)):
+                self._begin(place, link, handshake)
+            for handshake in handshakes:
+                if handshake is not None and (failure := handshake.outcome()) is not None:
+                    raise failure
         except BaseException:  # no thread could be had, or Ctrl-C
             self.close()
-            _discard(links, "the client could not be made")
+            discard(links, "the client could not be made")
             raise
 
     def check_thread(self) -> None:
         """Raises ClientError in one of its own threads: a callback is being called, and must not wait for a reply."""
+        self.check_sender()
+        self.check_receiver()
+
+    def check_sender(self) -> None:
+        """Raises ClientError in the thread of an `on_connect`, for whose end a link would be waited."""
+        if self._settings.on_connect is not None:
+            current = threading.current_thread()
+            if isinstance(current, Handshake) and current.is_of(self._settings):
+                raise not_the_client(self._settings)
+
+    def check_receiver(self) -> None:
+        """Raises ClientError in a thread that receives."""
         if threading.current_thread() in self._threads:
             raise ClientError(
                 f"{self._settings.address}: on_push and on_state cannot wait for a reply, for the thread that calls "
@@ -99,38 +121,46 @@ class Keeper:
 
     # -- the threads ---------------------------------------------------------------------------------------
 
-    def _begin(self, place: int, link: Link | None) -> None:
-        thread = threading.Thread(
-            target=self._keep, args=(place, link), name=f"commscaffoldd client {self._settings.address}", daemon=True
-        )
+    def _begin(self, place: int, link: Link | None = None, handshake: Handshake | None = None) -> None:
+        name = f"commscaffoldd client {self._settings.address}"
+        thread = threading.Thread(target=self._keep, args=(place, link, handshake), name=name, daemon=True)
         with self._changed:
             if self._closed:
                 return
             if link is not None:
                 self._adopt(place, link)
-                self._usable = (*self._usable, link)
+                if handshake is None:
+                    self._use(link)
             self._threads.add(thread)
             try:
                 thread.start()
             except RuntimeError:  # the system has no more threads
                 self._threads.discard(thread)
                 raise
+        if handshake is not None:
+            handshake.begin()
 
-    def _keep(self, place: int, link: Link | None) -> None:
+    def _keep(self, place: int, link: Link | None, handshake: Handshake | None) -> None:
+        first = link is not None
         try:
-            if link is not None:
+            if link is not None and handshake is None:
                 self._tell("connected", place)
             while True:
                 if link is None:
                     link = self._connect(place)
                     if link is None:
                         return
-                    link.prove(lambda proved: self._offer(place, proved))
+                    handshake = self._handshake(place, link)
+                    link.prove(functools.partial(self._proved, place, handshake))
                 ended = link.run()
                 if not self._drop(place, link, ended):
                     return
-                self._tell("lost", place, str(ended))
-                link = None
+                failure = None if handshake is None else handshake.outcome()
+                if failure is not None and not self._may_try_again(failure, first=first):
+                    self._give_up(place)
+                    return
+                self._tell("lost", place, self._why)
+                link, first = None, False
         except BaseException as error:  # calls shall not wait for what will not come
             self._why = f"the client's thread has failed: {error!r}"
             self._give_up(place)
@@ -159,17 +189,7 @@ class Keeper:
                 if not self._closed:
                     self._adopt(place, link)
                     return link
-            _discard([link], "this client is closed")
-
-    def _open_all(self) -> list[Link]:
-        links: list[Link] = []
-        try:
-            for place in self._places:
-                links.append(self._open(place))  # noqa: PERF401  # those before one that fails must be closed
-        except BaseException:
-            _discard(links, "another connection could not be had")
-            raise
-        return links
+            discard([link], "this client is closed")
 
     def _open(self, place: int) -> Link:
         settings = self._settings
@@ -177,17 +197,51 @@ class Keeper:
         conversation = settings.conversation(time.monotonic())
         return Link(channel, conversation, self._on_push, lambda link: self._replace(place, link))
 
+    def _handshake(self, place: int, link: Link) -> Handshake | None:
+        """What is still to be done on a new link; `None`: nothing."""
+        if self._settings.on_connect is None:
+            return None
+
+        def done(failure: BaseException | None) -> None:
+            if failure is None:
+                self._offer(place, link)
+            else:
+                link.end(failed(self._settings, failure))
+
+        links = OneLink(self._settings, link, self.check_receiver)
+        return Handshake(self._settings, links, self._settings.on_connect, done)
+
+    def _proved(self, place: int, handshake: Handshake | None, link: Link) -> None:
+        """There is somebody at the other end."""
+        if handshake is None:
+            self._offer(place, link)
+        else:
+            handshake.begin()
+
+    def _may_try_again(self, failure: BaseException, *, first: bool) -> bool:
+        """Whether `on_connect`, which has failed so, may do better on another connection."""
+        self._why = str(failed(self._settings, failure))
+        if first:  # `start` raises it
+            return False
+        log_mistake(self._settings, failure)
+        return not is_final(failure)
+
     def _adopt(self, place: int, link: Link) -> None:
         """With the lock."""
         self._places[place] = link
         self._links.add(link)
 
+    def _use(self, link: Link) -> None:
+        """With the lock."""
+        link.taken_at = time.monotonic()
+        self._usable = (*self._usable, link)
+
     def _offer(self, place: int, link: Link) -> None:
-        """There is somebody at the other end: calls may go there."""
+        """Calls may go there."""
         with self._changed:
-            if self._closed:
+            if self._closed or not link.usable:  # what ends its use takes it away after this, under the lock
                 return
-            self._usable = (*self._usable, link)
+            self._use(link)
             self._changed.notify_all()
         self._tell("connected", place)
 
@@ -200,7 +254,7 @@ class Keeper:
         if self._reconnect is not None:
             with self._changed:
                 self._places[place] = None
-            self._begin(place, None)
+            self._begin(place)
 
     def _drop(self, place: int, link: Link, ended: ClientError) -> bool:
         """A link has ended. Give whether its thread shall find another one for the place."""
@@ -216,7 +270,7 @@ class Keeper:
 
     def _judge(self, place: int, link: Link) -> None:
         """Was it a good connection? Then what has ended it is not of the kind that will end the next one at once."""
-        if time.monotonic() - link.opened_at >= GOOD_AFTER:
+        if time.monotonic() - link.taken_at >= GOOD_AFTER:
             self._backoffs[place].reset()
 
     def _give_up(self, place: int) -> None:
@@ -241,10 +295,3 @@ class Keeper:
         if self._settings.on_state is not None:
             change = StateChange(state, place, reason, delay)
             notify(self._settings.on_state, change, f"on_state of the client of {self._settings.address}")
-
-
-def _discard(links: Iterable[Link], why: str) -> None:
-    """Close links that no thread runs."""
-    for link in links:
-        link.end(ConnectionClosed(why))
-        link.run()  # it closes what it has

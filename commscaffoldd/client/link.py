@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from commscaffoldd.client.channel import Channel, PartlySent
-from commscaffoldd.client.conversation import Conversation, Push
+from commscaffoldd.client.conversation import NEVER, Conversation, Push
 from commscaffoldd.client.errors import ClientError, ConnectionClosed
 from commscaffoldd.client.waiter import Waiter
 
@@ -24,7 +24,7 @@ class Link:
     """See the module's text.
 
     Attributes:
-        opened_at: `time.monotonic` then.
+        taken_at: `time.monotonic` when it was taken into use; before, infinity.
     """
 
     def __init__(
@@ -48,9 +48,14 @@ class Link:
         self._on_leaving = on_leaving
         self._told = False
         self._on_ready: Callable[[Link], object] | None = None
-        self.opened_at = time.monotonic()
+        self.taken_at = NEVER
         self._sending = threading.Lock()
         self._lock = threading.RLock()  # the garbage collector, which runs anywhere, may end a stream: `abandon`
+
+    @property
+    def usable(self) -> bool:
+        """Whether something new can be asked here."""
+        return self._conversation.ended is None and not self._conversation.leaving
 
     @property
     def in_flight(self) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
 import msgspec
 
@@ -16,6 +16,10 @@ from commscaffoldd.client.sequence import sequence_field
 from commscaffoldd.codecs import Format
 from commscaffoldd.core.address import Address
 from commscaffoldd.core.layout import PRESETS, Layout, LayoutSpec
+
+if TYPE_CHECKING:  # they are made with settings
+    from commscaffoldd.client.async_caller import AsyncCaller
+    from commscaffoldd.client.caller import Caller
 
 MAX_CONNECTIONS: Final = 1000
 MAX_IN_FLIGHT: Final = 1_000_000
@@ -45,7 +49,7 @@ class StateChange(NamedTuple):
     delay: float = 0.0
 
 
-class Options(TypedDict, total=False):
+class CommonOptions(TypedDict, total=False):
     """What the constructors of both clients take by name; `Settings` says what each one means."""
 
     timeout: float
@@ -61,6 +65,18 @@ class Options(TypedDict, total=False):
     max_in_flight: int
     max_body: int
     default_id: int
+
+
+class Options(CommonOptions, total=False):
+    """What `Client` takes by name."""
+
+    on_connect: Callable[[Caller], object] | None
+
+
+class AsyncOptions(CommonOptions, total=False):
+    """What `AsyncClient` takes by name."""
+
+    on_connect: Callable[[AsyncCaller], Awaitable[object]] | None
 
 
 class CallOptions(TypedDict, total=False):
@@ -96,6 +112,8 @@ class Settings:
         heartbeat: seconds of silence in one direction after which a heartbeat is sent, and within which it must be
             answered; `None`: none are sent. Layouts without an ID have none.
         reconnect: how to connect anew after a connection has ended; `None`: not at all.
+        on_connect: called for each new connection, before it takes other calls, with what calls there: to log in.
+            For the asyncio client a coroutine function. It may take as long as connecting may.
         on_push: called with each push, by the client's own thread or loop: it must be quick.
         on_state: called with each `StateChange`, in the same way.
         push_queue: so many pushes wait for `pushes` and `next_push`; of more, the oldest is dropped and counted.
@@ -114,6 +132,7 @@ class Settings:
     server_hostname: str | None = None
     heartbeat: float | None = 20.0
     reconnect: Reconnect | None = _RECONNECT
+    on_connect: Callable[[Any], object] | None = None
     on_push: Callable[[Push], object] | None = None
     on_state: Callable[[StateChange], object] | None = None
     push_queue: int = 1000

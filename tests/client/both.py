@@ -7,25 +7,32 @@ import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Protocol, TypeVar, Unpack, cast
 
 import pytest
 
-from commscaffoldd.client import AsyncClient, Client, Push
-from commscaffoldd.client.settings import AnyLayout, Options
+from commscaffoldd.client import AsyncCaller, AsyncClient, Caller, Client, Push
+from commscaffoldd.client.settings import AnyLayout, CommonOptions
 
 T = TypeVar("T")
 
 
-class AnyClient(Protocol):
-    """What tests do with a client."""
+class AnyCaller(Protocol):
+    """What tests do within `on_connect`."""
 
     def call(self, message_id: int, body: Any = b"", **how: Any) -> Any: ...
 
+    def send(self, message_id: int, body: Any = b"", **how: Any) -> None: ...
+
+
+OnConnect = Callable[[AnyCaller], object]
+
+
+class AnyClient(AnyCaller, Protocol):
+    """What tests do with a client."""
+
     def begin(self, message_id: int, body: Any = b"", **how: Any) -> Future[Any]:
         """A call in the background."""
-
-    def send(self, message_id: int, body: Any = b"", **how: Any) -> None: ...
 
     def stream(self, message_id: int, body: Any = b"", **how: Any) -> list[Any]:
         """All replies."""
@@ -138,23 +145,50 @@ class Tasks:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _stop(self) -> None:
+        self._run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         assert not asyncio.all_tasks(self._loop), "tasks are left behind"
         self._loop.close()
 
 
+class Within:
+    """What an asynchronous `on_connect` is given, for one that blocks, in a thread of its own."""
+
+    def __init__(self, caller: AsyncCaller, loop: asyncio.AbstractEventLoop) -> None:
+        self._caller = caller
+        self._loop = loop
+
+    def call(self, message_id: int, body: Any = b"", **how: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(self._caller.call(message_id, body, **how), self._loop).result()
+
+    def send(self, message_id: int, body: Any = b"", **how: Any) -> None:
+        asyncio.run_coroutine_threadsafe(self._caller.send(message_id, body, **how), self._loop).result()
+
+
 class Open(Protocol):
     """Makes a client, which is closed at the end."""
 
     def __call__(
-        self, address: str, layout: AnyLayout = "standard", **options: Unpack[Options]
+        self,
+        address: str,
+        layout: AnyLayout = "standard",
+        *,
+        on_connect: OnConnect | None = None,
+        **options: Unpack[CommonOptions],
     ) -> contextlib.AbstractContextManager[AnyClient]: ...
 
 
 @contextlib.contextmanager
-def blocking(address: str, layout: AnyLayout = "standard", **options: Unpack[Options]) -> Iterator[AnyClient]:
-    client = Threads(Client(address, layout, **options))
+def blocking(
+    address: str,
+    layout: AnyLayout = "standard",
+    *,
+    on_connect: OnConnect | None = None,
+    **options: Unpack[CommonOptions],
+) -> Iterator[AnyClient]:
+    hook = cast("Callable[[Caller], object] | None", on_connect)  # an AnyCaller says less of what it takes
+    client = Threads(Client(address, layout, on_connect=hook, **options))
     try:
         yield client
     finally:
@@ -164,8 +198,19 @@ def blocking(address: str, layout: AnyLayout = "standard", **options: Unpack[Opt
 
 
 @contextlib.contextmanager
-def asynchronous(address: str, layout: AnyLayout = "standard", **options: Unpack[Options]) -> Iterator[AnyClient]:
-    client = Tasks(lambda: AsyncClient(address, layout, **options))
+def asynchronous(
+    address: str,
+    layout: AnyLayout = "standard",
+    *,
+    on_connect: OnConnect | None = None,
+    **options: Unpack[CommonOptions],
+) -> Iterator[AnyClient]:
+    async def in_thread(caller: AsyncCaller) -> None:
+        assert on_connect is not None
+        await asyncio.to_thread(on_connect, Within(caller, asyncio.get_running_loop()))
+
+    hook = None if on_connect is None else in_thread
+    client = Tasks(lambda: AsyncClient(address, layout, on_connect=hook, **options))
     try:
         yield client
     finally:

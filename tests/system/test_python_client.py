@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from commscaffoldd.client import AsyncClient, Client, ErrorReply
+from commscaffoldd.client import AsyncCaller, AsyncClient, Caller, Client, ErrorReply
 from tests.system.daemon import Daemon
 
 PLUGIN = """
@@ -83,3 +83,23 @@ def test_calls_of_a_program_with_asyncio(generated: Any) -> None:
             await sample.forget("it")
 
     asyncio.run(talk())
+
+
+def test_typed_calls_of_on_connect(generated: Any) -> None:
+    texts: list[str] = []
+
+    def log_in(connection: Caller) -> None:
+        texts.extend(generated.SampleClient(connection).greet(generated.Greeting("thread")).texts)
+
+    async def log_in_async(connection: AsyncCaller) -> None:
+        sample = generated.AsyncSampleClient(connection)
+        texts.extend((await sample.greet(generated.Greeting("task"))).texts)
+
+    async def connect() -> None:
+        async with AsyncClient(generated.ADDRESS, generated.LAYOUT, timeout=15.0, on_connect=log_in_async):
+            pass
+
+    with Client(generated.ADDRESS, generated.LAYOUT, timeout=15.0, on_connect=log_in):
+        assert texts == ["hello, thread"]
+    asyncio.run(connect())
+    assert texts == ["hello, thread", "hello, task"]

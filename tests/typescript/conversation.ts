@@ -6,7 +6,11 @@ import { ConnectionClosed, EncodingError, ErrorReply, SampleClient, TimeoutError
 import type { Everything } from "./generated.js";
 
 const pushed: [number | bigint, string][] = [];
+const logins: string[] = [];
 const client = new SampleClient({
+  onConnect: async (connection) => {
+    logins.push((await connection.greet({ name: "login" })).text);
+  },
   timeout: 10_000,
   heartbeat: 50,
   onPush: (id, body) => pushed.push([id, new TextDecoder().decode(body)]),
@@ -96,14 +100,25 @@ async function many(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than the daemon's patience: heartbeats keep it
 }
 
+async function loginsThatFail(): Promise<void> {
+  const refused = new SampleClient({ onConnect: (connection) => connection.refuse() });
+  assert.equal((await fails(refused.greet({ name: "Ann" }), ErrorReply)).code, 1007);
+  const itself: SampleClient = new SampleClient({ timeout: 300, onConnect: () => itself.greet({ name: "Ann" }) });
+  assert.equal((await fails(itself.greet({ name: "Ann" }), TimeoutError)).message, "onConnect was not done within 300 ms");
+}
+
 await client.connect();
+assert.deepEqual(logins, ["hello, login!"]);
 await typed();
 await streams();
 await wrong();
 await many();
+await loginsThatFail();
+assert.equal(logins.length, 1);
 console.log("ready");
 for await (const _ of createInterface({ input: process.stdin })) {
   assert.deepEqual(await client.greet({ name: "again" }), { text: "hello, again!" });
+  assert.equal(logins.length, 2);
   break;
 }
 await client.close();

@@ -10,7 +10,7 @@ const client = new SampleClient({
   heartbeat: 0,
   ...(authority ? { tls: { ca: readFileSync(authority) } } : {}),
   onConnect: async (connection) => {
-    connection.send(2, new TextEncoder().encode("login"));
+    await connection.sendRaw(2, new TextEncoder().encode("login"));
     if (bodies.length === 0) throw new Error("no login");
   },
 });

@@ -59,7 +59,7 @@ def _imports(body: str) -> Iterator[str]:
     yield ""
     if "msgspec" in used:
         yield "import msgspec"
-    yield "from commscaffoldd.client import AsyncClient, Client"
+    yield "from commscaffoldd.client import AsyncCaller, Caller"
     yield f"from commscaffoldd.core.layout import {'PRESETS' if 'PRESETS' in used else 'Layout, LayoutSpec'}"
     formats = [name for name in ("json", "msgpack") if name in used]
     if formats:
@@ -106,15 +106,18 @@ def _decoder_name(method: str) -> str:
 
 
 def _class(name: str, messages: Sequence[tuple[Message, str]], types: PythonTypes, *, asynchronous: bool) -> str:
-    client = "AsyncClient" if asynchronous else "Client"
+    client, caller = ("AsyncClient", "AsyncCaller") if asynchronous else ("Client", "Caller")
     parts = [
         "\n".join(
             [
                 f"class {name}:",
                 *docstring(f"A method for each message, with the errors of `commscaffoldd.client.{client}.call`."),
                 "",
-                f"    def __init__(self, client: {client}) -> None:",
-                *docstring(f"On top of a client, such as `{client}(ADDRESS, LAYOUT)`.", "        "),
+                f"    def __init__(self, client: {caller}) -> None:",
+                *docstring(
+                    f"On top of a client, such as `{client}(ADDRESS, LAYOUT)`, or of what its `on_connect` is given.",
+                    "        ",
+                ),
                 "        self.client = client",
             ]
         )

@@ -12,7 +12,7 @@ from commscaffoldd.catalogue import wire_types as wire
 from commscaffoldd.catalogue.naming import PYTHON_RESERVED, snake, type_name, unique, upper
 
 _USED: Final = """
-Annotated Any AsyncClient AsyncIterator Client Final Iterator Layout LayoutSpec Literal PRESETS bool bytes datetime
+Annotated Any AsyncCaller AsyncIterator Caller Final Iterator Layout LayoutSpec Literal PRESETS bool bytes datetime
 decimal dict enum float int json list msgpack msgspec str tuple uuid
 """
 USED: Final = frozenset(_USED.split())

@@ -161,8 +161,12 @@ def _optional(value: int | None) -> str:
 
 def _class(name: str, catalogue: Catalogue, messages: Sequence[_Named], types: TypeScriptTypes) -> str:
     doc = comment(f"A client of {catalogue.title}, with a method for each message.")
-    methods = "\n".join(one.source(types) for one in messages)
-    return f"{doc}export class {name} extends Client {{\n{methods}}}"
+    made = (
+        f"  constructor(options: ClientOptions<{name}> = {{}}, only?: Connection) {{\n"
+        f"    super(options, (connection) => options.onConnect?.(new {name}(options, connection)), only);\n  }}\n"
+    )
+    methods = "".join(f"\n{one.source(types)}" for one in messages)
+    return f"{doc}export class {name} extends Client {{\n{made}{methods}}}"
 
 
 def _known(body: Body) -> wire.Type | None:

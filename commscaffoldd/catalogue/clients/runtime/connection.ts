@@ -1,6 +1,6 @@
 // -- A connection ----------------------------------------------------------------------------------------------------
 
-export interface ClientOptions {
+export interface ConnectionOptions {
   /** Where to connect; by default where the server was configured to listen. */
   host?: string;
   port?: number;
@@ -16,8 +16,6 @@ export interface ClientOptions {
   maxBody?: number;
   /** Called with each message that answers no request. */
   onPush?: (messageId: number | bigint, body: Uint8Array) => void;
-  /** Called on each new connection before anything else is sent there: to log in, say. */
-  onConnect?: (connection: Connection) => Promise<void>;
 }
 
 export interface CallOptions {
@@ -40,7 +38,7 @@ const LARGEST_SEQUENCE = SEQUENCE === undefined ? 0n : (1n << BigInt(SEQUENCE.by
 export class Connection {
   readonly #socket: net.Socket;
   readonly #reader: FrameReader;
-  readonly #options: ClientOptions;
+  readonly #options: ConnectionOptions;
   /** By sequence; in layouts without one by a number of their own, in the order in which they were sent. */
   readonly #waiters = new Map<Uint, Waiter>();
   readonly #timer: NodeJS.Timeout | undefined;
@@ -50,7 +48,7 @@ export class Connection {
   #leaving = false;
   #ended: ConnectionClosed | ProtocolError | undefined;
 
-  private constructor(socket: net.Socket, options: ClientOptions) {
+  private constructor(socket: net.Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#reader = new FrameReader(options.maxBody ?? 64 * 1024 * 1024);
@@ -65,7 +63,7 @@ export class Connection {
     }
   }
 
-  static open(options: ClientOptions): Promise<Connection> {
+  static open(options: ConnectionOptions): Promise<Connection> {
     const { path, host = DEFAULT_HOST, port = DEFAULT_PORT } = options;
     const where = path ?? (host === undefined && DEFAULT_PATH !== undefined ? DEFAULT_PATH : undefined);
     const target = where === undefined ? { host: host ?? "127.0.0.1", port: port ?? 0 } : { path: where };
