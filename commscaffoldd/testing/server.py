@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeVar, Unpack
 from msgspec import structs
 
 from commscaffoldd.client import AsyncClient, Client, FrameClient
-from commscaffoldd.client.settings import Options
+from commscaffoldd.client.settings import AsyncOptions, CommonOptions, Options
 from commscaffoldd.config.schema import Config
 from commscaffoldd.core.connection import Connection
 from commscaffoldd.core.counters import Statistics
@@ -144,18 +144,20 @@ class Server:
             listener: which `[[listen]]`, from 0; the client speaks its layout.
             options: those of `commscaffoldd.client.Client`: `timeout`, say, or `on_push`.
         """
-        made = Client(self.addresses[listener], self._layout(listener), **self._options(listener, options))
+        self._complete(listener, options)
+        made = Client(self.addresses[listener], self._layout(listener), **options)
         self._clients.callback(made.close)
         return made
 
-    def async_client(self, listener: int = 0, **options: Unpack[Options]) -> AsyncClient:
+    def async_client(self, listener: int = 0, **options: Unpack[AsyncOptions]) -> AsyncClient:
         """A client for asyncio, to be connected: `async with server.async_client() as client: ...`.
 
         Args:
             listener: as for `client`.
             options: as for `client`.
         """
-        return AsyncClient(self.addresses[listener], self._layout(listener), **self._options(listener, options))
+        self._complete(listener, options)
+        return AsyncClient(self.addresses[listener], self._layout(listener), **options)
 
     def frame_client(self, listener: int = 0, timeout: float = PATIENCE) -> FrameClient:
         """A client that sends and receives frame by frame, connected; it is closed at the end.
@@ -172,8 +174,9 @@ class Server:
     def _layout(self, listener: int) -> Layout:
         return self.config.layout_of(self._sockets[listener].listen)
 
-    def _options(self, listener: int, options: Options) -> Options:
-        return {"reconnect": None, "default_id": self._sockets[listener].listen.default_id, **options}
+    def _complete(self, listener: int, options: CommonOptions) -> None:
+        options.setdefault("reconnect", None)
+        options.setdefault("default_id", self._sockets[listener].listen.default_id)
 
     def until(self, condition: Callable[[], Value], timeout: float = PATIENCE) -> Value:
         """Wait until the condition holds: for what the daemon does behind a client's back, a hook, say.
