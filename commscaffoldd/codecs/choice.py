@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 import typing
 from typing import Any
 
@@ -11,6 +10,7 @@ from commscaffoldd.codecs.own import own_coding
 from commscaffoldd.codecs.plain import bounded, bytes_coding, str_coding
 from commscaffoldd.codecs.protobuf import is_message, message_coding
 from commscaffoldd.codecs.structured import structured_coding
+from commscaffoldd.core.error_text import describe
 
 
 def codec_for(annotation: Any, format: Format | None = None) -> Codec:  # noqa: ANN401, A002  any annotation; its word
@@ -32,7 +32,7 @@ def codec_for(annotation: Any, format: Format | None = None) -> Codec:  # noqa: 
     except NoCodecError:
         raise
     except Exception as error:  # noqa: BLE001  the code of types and codecs runs here: anything can come of it
-        what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+        what = describe(error)
         raise NoCodecError(f"the codec cannot be made: {what}") from None
     return Codec(name, annotation, coding.decode, coding.encode)
 

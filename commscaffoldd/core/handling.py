@@ -6,12 +6,12 @@ import logging
 import math
 import threading
 import time
-import traceback
 from typing import Final
 
 from commscaffoldd.core.counters import Counters
 from commscaffoldd.core.deferred import CANCELLED, Deferred
 from commscaffoldd.core.endpoint import BAD_BODY, HANDLER_FAILED, Endpoint
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.core.quarantine import Quarantine
 from commscaffoldd.core.refusal import Refusal, Refuse
 from commscaffoldd.core.request import Request
@@ -48,7 +48,7 @@ class FailureLog:
         more = f" ({held_back} more failures of this ID since the last line)" if held_back else ""
         logger.error(
             f"handler {request.route.name} of plugin {request.route.plugin} failed: "
-            f"message ID {request.id} from {request.connection.peer}: {_describe(error)}{more}",
+            f"message ID {request.id} from {request.connection.peer}: {describe(error)}{more}",
             exc_info=error,
             extra={"connection": request.connection.id},
         )
@@ -186,10 +186,6 @@ def _abandon(request: Request) -> None:
     """Nothing comes of a deferral any more, if there is one: the handler has been answered for."""
     if request.deferred is not None:
         request.deferred.abandon()
-
-
-def _describe(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
 
 
 def _as_reply(route: Route, result: object) -> bytes:

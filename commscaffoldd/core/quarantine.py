@@ -15,13 +15,13 @@ import functools
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from commscaffoldd.core.endpoint import QUARANTINED
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.request import Request
 from commscaffoldd.core.route import Route, RouteTable
@@ -115,7 +115,7 @@ class Quarantine:
 
     def failed(self, request: Request, error: BaseException) -> None:
         """A handler has failed with this error. Not to be called for what a plugin tells its client on purpose."""
-        last = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+        last = describe(error)
         with self._lock:
             trouble = self._trouble(request.route)
             if trouble is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import traceback
 from collections.abc import Sequence
 
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.plugin.api import HandlerMark
 from commscaffoldd.plugin.errors import PluginError, one_line
 from commscaffoldd.plugin.kinds import is_async, unsupported_kind
@@ -42,7 +42,7 @@ def read_handlers(plugin: str, marked: Marked) -> tuple[list[Handler], list[Plug
             for reason in error.reasons:
                 wrong.setdefault(reason, []).append(mark)
         except Exception as error:  # noqa: BLE001  annotations are objects of the plugin's: they may do anything
-            what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+            what = describe(error)
             wrong.setdefault(f"its signature cannot be read: {what}", []).append(mark)
     return handlers, [handler_error(plugin, marked, marks, reason) for reason, marks in wrong.items()]
 

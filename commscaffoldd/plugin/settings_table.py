@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from msgspec import structs
 
 from commscaffoldd.config.describe import describe_type, describe_value, did_you_mean
 from commscaffoldd.config.errors import KeyPath
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.plugin.annotations import members_of, strip
 from commscaffoldd.plugin.errors import one_line
 
@@ -92,7 +92,7 @@ def _is_struct(kind: object) -> bool:
 
 
 def _failed(error: Exception) -> str:
-    what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+    what = describe(error)
     return one_line(f"the plugin's own check of it failed: {what}")
 
 

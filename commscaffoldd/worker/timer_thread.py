@@ -12,12 +12,12 @@ import logging
 import math
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias
 
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.core.service_thread import ServiceThread
 from commscaffoldd.core.stacks import stack_of
 from commscaffoldd.plugin.timers import Timer
@@ -231,5 +231,5 @@ class TimerThread:
             return
         more = f" ({entry.held_back} more failures of it since the last line)" if entry.held_back else ""
         entry.quiet_until, entry.held_back = now + QUIET, 0
-        what = "".join(traceback.format_exception_only(error)).strip()  # copes with a __str__ that raises
+        what = describe(error)
         logger.error(f"{entry.timer} failed: {what}{more}", exc_info=error)

@@ -11,7 +11,7 @@ from commscaffoldd.core.endpoint import BAD_BODY, REFUSED, TIMED_OUT
 from commscaffoldd.core.login import login_first
 from commscaffoldd.core.route import Route
 from commscaffoldd.worker.rehearsal.then import Then
-from commscaffoldd.worker.rehearsal.verdicts import Verdicts, describe
+from commscaffoldd.worker.rehearsal.verdicts import Verdicts, describe_with_place
 from commscaffoldd.worker.socketless.handling import Message
 
 LISTENS: Final = 1.0
@@ -104,7 +104,7 @@ class Take:
     def failed(self, error: BaseException) -> None:
         """See `Outcome`."""
         self._judged = True
-        self._fail(describe(error))
+        self._fail(describe_with_place(error))
 
     def dropped(self) -> None:
         """See `Outcome`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from commscaffoldd.capture.recording import Step
+from commscaffoldd.core.error_text import describe
 from commscaffoldd.core.route import Route
 
 SHOWN: Final = 20
@@ -48,9 +49,9 @@ class Verdicts:
         return f"{self._path}: record {step.number}: message ID {step.message.id}{whose}"
 
 
-def describe(error: BaseException) -> str:
+def describe_with_place(error: BaseException) -> str:
     """The exception, and where in the plugin it was raised."""
-    text = "".join(traceback.format_exception_only(error)).strip()
+    text = describe(error)
     frames = traceback.extract_tb(error.__traceback__)
     # Ours, which called the handler, come first; a reply of a wrong type is found there, and has no place of its own.
     own = [frame for frame in frames if not frame.filename.startswith(_OURS)]
