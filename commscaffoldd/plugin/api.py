@@ -10,6 +10,7 @@ import pluggy
 
 from commscaffoldd.codecs.base import FORMATS, Format
 from commscaffoldd.core.route import Mode
+from commscaffoldd.plugin.marks import leave_mark, target_of
 
 PROJECT: Final = "commscaffoldd"
 """pluggy's project name: hook marks are the attributes commscaffoldd_impl and commscaffoldd_spec."""
@@ -115,18 +116,13 @@ def handler(
     mark = HandlerMark(message_id, mode, timeout, format, open, cancel_on_close)
 
     def decorate(function: HandlerFunction) -> HandlerFunction:
-        marked = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        if isinstance(function, type) or not callable(marked):
+        marked = target_of(function)
+        if marked is None:
             raise TypeError(f"@handler({message_id}) belongs on a function or method, not on {_a(function)}")
         marks: tuple[HandlerMark, ...] = getattr(marked, HANDLER_MARK, ())
         if any(other.id == message_id for other in marks):
             raise ValueError(f"@handler({message_id}) is there twice")
-        try:
-            setattr(marked, HANDLER_MARK, (mark, *marks))
-        except (AttributeError, TypeError):
-            raise TypeError(
-                f"@handler({message_id}) cannot mark {_a(function)}: wrap it in a function of your own"
-            ) from None
+        leave_mark(f"@handler({message_id})", function, HANDLER_MARK, (mark, *marks))
         return function
 
     return decorate

@@ -20,7 +20,7 @@ import pluggy
 from commscaffoldd.plugin import hookspecs
 from commscaffoldd.plugin.api import PROJECT
 from commscaffoldd.plugin.errors import PluginError, did_you_mean
-from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.injection import Provided, values_of
 from commscaffoldd.plugin.kinds import HiddenSignatureError, is_coroutine_function, signature_of, unsupported_kind
 from commscaffoldd.plugin.scan import Marked
 from commscaffoldd.plugin.state import Provider
@@ -43,7 +43,7 @@ class HookCall:
     def __call__(self, arguments: Mapping[str, object]) -> object:
         """Call it with those of the hook's arguments that it takes; whatever it raises passes through."""
         given = {**arguments, "settings": self.settings}
-        injected = {name: one.value for name, one in self.injected.items()}
+        injected = values_of(self.injected)
         return self.function(**{name: given[name] for name in self.wanted}, **injected)
 
     def run(self, arguments: Mapping[str, object], run_async: Callable[[Any], object]) -> object:

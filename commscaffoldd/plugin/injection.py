@@ -29,3 +29,8 @@ class Provided:
 
 Injected: TypeAlias = "Mapping[Any, Provided]"
 """By the annotation that asks for it."""
+
+
+def values_of(injected: Mapping[str, Provided]) -> dict[str, Any]:
+    """The values by parameters' names, once they are there. Raises AttributeError if one is not yet."""
+    return {name: one.value for name, one in injected.items()}

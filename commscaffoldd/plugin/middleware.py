@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, overload
 
 from commscaffoldd.core.refusal import Refusal
-from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.injection import Provided, values_of
+from commscaffoldd.plugin.marks import leave_mark, target_of
 
 MIDDLEWARE_MARK: Final = "commscaffoldd_middleware"
 """The attribute in which `middleware` leaves a `MiddlewareMark`."""
@@ -62,7 +63,7 @@ class Middleware:
         def begin(request: Any) -> Halves:  # noqa: ANN401  # see `Bound`
             nonlocal bound
             if bound is None:  # the values come after this has been made, and before the first message
-                bound = functools.partial(self.function, **{name: one.value for name, one in self.injected.items()})
+                bound = functools.partial(self.function, **values_of(self.injected))
             return bound(request)
 
         return begin
@@ -106,16 +107,11 @@ def middleware(
     mark = MiddlewareMark(everywhere, order)
 
     def decorate(function: MiddlewareFunction) -> MiddlewareFunction:
-        marked: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        if isinstance(function, type) or not callable(marked):
+        marked = target_of(function)
+        if marked is None:
             kind = function.__name__ if isinstance(function, type) else type(function).__name__
             raise TypeError(f"@middleware belongs on a generator function or method, not on {kind}")
-        try:
-            setattr(marked, MIDDLEWARE_MARK, mark)
-        except (AttributeError, TypeError):
-            raise TypeError(
-                f"@middleware cannot mark a {type(function).__name__}: wrap it in a function of your own"
-            ) from None
+        leave_mark("@middleware", function, MIDDLEWARE_MARK, mark)
         return function
 
     return decorate if function is None else decorate(function)

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from commscaffoldd.plugin.injection import Provided
+from commscaffoldd.plugin.injection import Provided, values_of
 from commscaffoldd.plugin.kinds import is_coroutine_function
+from commscaffoldd.plugin.marks import leave_mark, target_of
 
 TIMER_MARK: Final = "commscaffoldd_timer"
 """The attribute in which `every` leaves a `TimerMark`."""
@@ -52,7 +53,7 @@ class Timer:
 
     def __call__(self) -> Any:  # noqa: ANN401  # a coroutine, if it is async
         """Call the function with all that it wants; whatever it raises passes through."""
-        return self.function(**{name: one.value for name, one in self.injected.items()})
+        return self.function(**values_of(self.injected))
 
     def __str__(self) -> str:
         """As it is named in the log."""
@@ -85,18 +86,13 @@ def every(seconds: float, /, *, workers: Workers = "all") -> Callable[[TimerFunc
     mark = TimerMark(float(seconds), workers)
 
     def decorate(function: TimerFunction) -> TimerFunction:
-        marked: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        if isinstance(function, type) or not callable(marked):
+        marked = target_of(function)
+        if marked is None:
             kind = function.__name__ if isinstance(function, type) else type(function).__name__
             raise TypeError(f"@every({seconds:g}) belongs on a function or method, not on {kind}")
         if hasattr(marked, TIMER_MARK):
             raise ValueError(f"@every({seconds:g}): the function has a timer already: call it from a second function")
-        try:
-            setattr(marked, TIMER_MARK, mark)
-        except (AttributeError, TypeError):
-            raise TypeError(
-                f"@every({seconds:g}) cannot mark a {type(function).__name__}: wrap it in a function of your own"
-            ) from None
+        leave_mark(f"@every({seconds:g})", function, TIMER_MARK, mark)
         return function
 
     return decorate
