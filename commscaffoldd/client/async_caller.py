@@ -115,8 +115,7 @@ class AsyncCaller:
 
         Who leaves the iteration early closes it: `contextlib.aclosing`.
         """
-        if not self._settings.layout.has_sequence:
-            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
+        self._settings.check_streams()
         seconds = self._settings.seconds(timeout)
         decode = self._typing.decoder(message_id, reply, format)
         return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)

@@ -155,8 +155,7 @@ class Caller:
             StreamOverrun: the program takes the replies too slowly.
             ErrorReply, TimeoutError, ConnectionClosed, FrameError: as `call`.
         """
-        if not self._settings.layout.has_sequence:
-            raise ValueError(f"layout {self._settings.layout.name} has no sequence: streams need one")
+        self._settings.check_streams()
         seconds = self._settings.seconds(timeout)
         decode = self._typing.decoder(message_id, reply, format)
         return self._stream(message_id, self._typing.encode(body, format), decode, count, until, quiet, seconds)

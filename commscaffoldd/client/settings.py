@@ -161,6 +161,11 @@ class Settings:
         """What one attempt to connect may take."""
         return self.timeout if self.connect_timeout is None else self.connect_timeout
 
+    def check_streams(self) -> None:
+        """Raise ValueError if the layout has no sequence by which a stream's replies could be told."""
+        if not self.layout.has_sequence:
+            raise ValueError(f"layout {self.layout.name} has no sequence: streams need one")
+
     def seconds(self, timeout: float | None) -> float:
         """What a call or message may take that has said this."""
         return self.timeout if timeout is None else min(timeout, LONGEST)

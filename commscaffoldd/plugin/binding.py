@@ -10,22 +10,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from commscaffoldd.codecs import BadBody
 from commscaffoldd.core.endpoint import BAD_BODY
 from commscaffoldd.core.refusal import Refusal, Refuse
 from commscaffoldd.plugin.arguments import Get, by_position, getters
 from commscaffoldd.plugin.injection import Injected
+from commscaffoldd.plugin.layers import Function, Layer
 from commscaffoldd.plugin.replies import Finish, finishing, unsaid
 from commscaffoldd.plugin.signature import HandlerSignature
 from commscaffoldd.plugin.streams import async_stream, stream
-
-Function: TypeAlias = Callable[[Any], Any]
-"""Takes a request; gives what a handler returns, or an awaitable of that if the handler is `async def`."""
-
-Layer: TypeAlias = Callable[[Function], Function]
-"""Makes of a function one that does more."""
 
 
 def bind(

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias, TypeVar, overload
 
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.plugin.injection import Provided, values_of
+from commscaffoldd.plugin.layers import Function, Layer
 from commscaffoldd.plugin.marks import leave_mark, target_of
 
 MIDDLEWARE_MARK: Final = "commscaffoldd_middleware"
@@ -22,10 +23,6 @@ MIDDLEWARE_MARK: Final = "commscaffoldd_middleware"
 
 Halves: TypeAlias = Generator[None, Any, Any]
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Callable[..., Halves])
-Bound: TypeAlias = Callable[[Any], Any]
-"""A handler that takes the request alone."""
-Layer: TypeAlias = Callable[[Bound], Bound]
-"""Makes of a handler one with something around it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Middleware:
             return self.function
         bound: Callable[[Any], Halves] | None = None
 
-        def begin(request: Any) -> Halves:  # noqa: ANN401  # see `Bound`
+        def begin(request: Any) -> Halves:  # noqa: ANN401  # see `Function`
             nonlocal bound
             if bound is None:  # the values come after this has been made, and before the first message
                 bound = functools.partial(self.function, **values_of(self.injected))
@@ -128,14 +125,14 @@ def applying_to(plugin: str, found: Iterable[Middleware]) -> tuple[Middleware, .
     return tuple(sorted(mine, key=lambda one: (not one.mark.everywhere, one.mark.order)))
 
 
-def around(function: Bound, middlewares: Sequence[Middleware]) -> Bound:
+def around(function: Function, middlewares: Sequence[Middleware]) -> Function:
     """A plain handler with middleware around it, the first one outermost. Without any it is the very function."""
     for one in reversed(middlewares):
         function = as_layer(one)(function)
     return function
 
 
-def around_async(function: Bound, middlewares: Sequence[Middleware]) -> Bound:
+def around_async(function: Function, middlewares: Sequence[Middleware]) -> Function:
     """The same around an async handler: what `function` returns is awaited, unless it is a `Refusal`.
 
     Middleware runs on the event loop then, both of its halves: it must not block.
@@ -155,7 +152,7 @@ def as_async_layer(one: Middleware) -> Layer:
     return functools.partial(_async_layer, one)
 
 
-def _layer(one: Middleware, function: Bound) -> Bound:
+def _layer(one: Middleware, function: Function) -> Function:
     begin = one.begin()
 
     @functools.wraps(function)  # who looks for the handler's own code finds it
@@ -178,7 +175,7 @@ def _layer(one: Middleware, function: Bound) -> Bound:
     return layer
 
 
-def _async_layer(one: Middleware, function: Bound) -> Bound:
+def _async_layer(one: Middleware, function: Function) -> Function:
     begin = one.begin()
 
     @functools.wraps(function)

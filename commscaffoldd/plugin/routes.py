@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from commscaffoldd.core.login import behind_login
 from commscaffoldd.core.route import Mode, Route
 from commscaffoldd.plugin.arguments import missing
-from commscaffoldd.plugin.binding import Layer, bind
+from commscaffoldd.plugin.binding import bind
 from commscaffoldd.plugin.errors import PluginError
 from commscaffoldd.plugin.handlers import Handler, handler_error
 from commscaffoldd.plugin.injection import Injected
+from commscaffoldd.plugin.layers import Layer
 from commscaffoldd.plugin.middleware import Middleware, applying_to, as_async_layer, as_layer
 from commscaffoldd.plugin.wiring import Wiring
 

@@ -16,8 +16,9 @@ from commscaffoldd.core.deferred import Deferrals, Deferred
 from commscaffoldd.core.refusal import Refusal
 from commscaffoldd.core.stacks import stack_of
 from commscaffoldd.plugin.arguments import missing
-from commscaffoldd.plugin.binding import Function, bind
+from commscaffoldd.plugin.binding import bind
 from commscaffoldd.plugin.injection import Injected, Provided
+from commscaffoldd.plugin.layers import Function
 from commscaffoldd.plugin.replies import WrongReplyError
 from commscaffoldd.plugin.signature import read_signature
 
